@@ -1,0 +1,27 @@
+"""The errors of the pipeline: what is never retried, what is, and what stops a worker."""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """Root of every error that the pipeline raises on purpose."""
+
+
+class RejectedEvent(PipelineError):  # noqa: N818 - the name says what happened, as everywhere in the docs
+    """An event that can't be used and is never retried: it goes to the dead letters with `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class RetryableError(PipelineError):
+    """Something outside failed and may work again in `retry_after_ms`."""
+
+    def __init__(self, message: str, retry_after_ms: int = 1_000) -> None:
+        super().__init__(message)
+        self.retry_after_ms = retry_after_ms
+
+
+class FatalError(PipelineError):
+    """Stops the worker. The message says what was found, where, and what to do."""
