@@ -48,12 +48,12 @@ clean: ## Remove the environment and every cache; what the pipeline has stored i
 
 $(READY): requirements.lock pyproject.toml
 	@command -v "$(PYTHON)" >/dev/null || \
-		{ echo "There is no $(PYTHON) here. Install Python 3.11 or later, or name yours: make PYTHON=python3.12"; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "$(PYTHON) is $$("$(PYTHON)" --version 2>&1). Python 3.11 or later is needed: make PYTHON=python3.12"; exit 1; }
+		{ echo "There is no $(PYTHON) here. Install Python 3.11 or later, or name yours: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "$(PYTHON) is $$("$(PYTHON)" --version 2>&1). Python 3.11 or later is needed: make PYTHON=python3.12" >&2; exit 1; }
 	@echo "Making the environment in .venv, from requirements.lock (once; a minute or two) ..."
 	@[ "$$(cat $(READY) 2>/dev/null)" = "$(CURDIR)" ] || rm -rf .venv
-	@"$(PYTHON)" -m venv .venv || { echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@"$(PYTHON)" -m venv .venv || { echo "On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@printf '%s' "$(CURDIR)" > $@
