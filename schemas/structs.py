@@ -1,0 +1,162 @@
+"""The records that the pipeline writes, as msgspec structs: the same JSON as the pydantic models, many times faster.
+
+`schemas/alert.py`, `stats.py` and `dead_letter.py` are the contract, and say what each field means. A test holds that
+both have the same fields and give the same JSON. Nothing here imports pydantic, so `pipeline/core/` may use it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+AlertPhase = Literal["inactive", "pending", "firing", "recovering", "resolved"]
+AlertSeverity = Literal["info", "warning", "error", "critical"]
+Decided = Literal["early", "on_time", "signal"]
+
+
+class ErrorsBySeverity(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """Error events by severity, by weight."""
+
+    warning: int = 0
+    error: int = 0
+    critical: int = 0
+
+
+class WindowStats(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """One sliding window of one series; figures that need a call are None where there was none."""
+
+    start_ms: int
+    end_ms: int
+    events: int
+    calls: int
+    failures: int
+    client_errors: int
+    timeouts: int
+    cancelled: int
+    rate_per_second: float
+    rate_per_minute: float
+    trend_ratio: float | None = None
+    error_rate: float | None = None
+    success_rate: float | None = None
+    avg_ms: float | None = None
+    min_ms: float | None = None
+    max_ms: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    p999_ms: float | None = None
+    slow_calls: int
+    slow_per_minute: float
+    error_events: int
+    errors_per_second: float
+    errors_by_severity: ErrorsBySeverity
+    status_codes: dict[str, int] = {}
+
+
+class StatsRecord(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="stats", tag_field="type"):
+    """Every window of one series at the end of one step."""
+
+    schema_version: int = 1
+    environment: str
+    service: str
+    operation: str
+    dimensions: dict[str, str] = {}
+    step_end_ms: int
+    status: Literal["on_time", "late"]
+    revision: int = 0
+    watermark_ms: int | None = None
+    completeness: float | None = None
+    windows: dict[str, WindowStats]
+
+
+class AlertSample(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """One of the events behind an alert."""
+
+    event_id: str
+    timestamp_ms: int
+    request_id: str | None = None
+    trace_id: str | None = None
+    message: str | None = None
+
+
+class Alert(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="alert", tag_field="type"):
+    """One transition of one rule on one series; identity `(alert_id, sequence)`."""
+
+    schema_version: int = 1
+    alert_id: str
+    episode: int
+    sequence: int
+    rule: str
+    rule_type: str
+    state: AlertPhase
+    previous_state: AlertPhase
+    severity: AlertSeverity
+    previous_severity: AlertSeverity | None = None
+    environment: str
+    service: str
+    operation: str
+    dimensions: dict[str, str] = {}
+    series: str
+    value: float | None = None
+    threshold: float | None = None
+    comparison: str
+    unit: str
+    window: str
+    window_start_ms: int
+    window_end_ms: int
+    samples: int
+    step_end_ms: int
+    watermark_ms: int | None = None
+    decided: Decided
+    completeness: float | None = None
+    started_ms: int
+    fired_ms: int | None = None
+    resolved_ms: int | None = None
+    notify: bool
+    notify_reason: str
+    summary: str
+    labels: dict[str, str] = {}
+    sample_events: list[AlertSample] = []
+    sql: str = ""
+
+
+class DeadHeader(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """One Kafka header of a refused record."""
+
+    name: str
+    value_base64: str | None = None
+
+
+class DeadLetter(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="dead_letter", tag_field="type"):
+    """What could not be used: the bytes as they came, where from, and why. Built by `pipeline.decode.dead_letter`."""
+
+    schema_version: int = 1
+    topic: str
+    partition: int
+    offset: int
+    index: int | None = None
+    epoch: int
+    append_time_ms: int
+    reason: str
+    detail: str
+    key_base64: str | None = None
+    value_base64: str | None = None
+    value_bytes: int
+    truncated: bool = False
+    headers: list[DeadHeader] = []
+
+
+_encoder = msgspec.json.Encoder()
+Record = StatsRecord | Alert | DeadLetter
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+
+
+def encode(record: Record) -> bytes:
+    """Return a record as JSON, as it goes on its topic. About 5 µs for a stats record of four windows."""
+    return _encoder.encode(record)
+
+
+def decode(payload: bytes) -> Record:
+    """Return the record in JSON made by `encode` or by another version of it; raises msgspec.DecodeError else."""
+    return _decoder.decode(payload)
