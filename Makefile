@@ -10,10 +10,12 @@ ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lint types format bench docs lock clean
+.PHONY: help environment demo test lint types format bench docs lock clean
 
 help: ## Say what can be made
-	@sed -n 's/^\([a-z]*\):.*## /  make \1~/p' Makefile | awk -F'~' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## /  make \1~/p' Makefile | awk -F'~' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+environment: $(READY) ## Make the environment in .venv; everything below does so by itself
 
 demo: $(READY) ## Run everything with demo traffic and a live view; Ctrl-C ends it, DEMO_SECONDS=90 ends by itself
 	@$(BIN)/pipeline demo

@@ -1,0 +1,122 @@
+"""Imports point one way: core ← decode ← shells ← cli; and the core stays pure."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+FOUNDATION = {"errors", "settings", "topics"}
+SHELL = FOUNDATION | {"core", "decode", "schemas"}
+PARTS = SHELL | {"faust_ext", "aggregator", "evaluator", "lander", "embedded"}
+
+# Who may import whom, beside itself. A package that isn't here fails the test: give it its place.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "settings": set(),
+    "topics": {"settings"},
+    "schemas": set(),
+    "core": {"errors"},
+    "decode": {"errors", "core", "schemas"},
+    "faust_ext": SHELL,
+    "aggregator": SHELL | {"faust_ext"},
+    "evaluator": SHELL | {"faust_ext"},
+    "lander": SHELL,
+    "embedded": FOUNDATION,
+    "up": PARTS,
+    "demo": PARTS | {"up"},
+    "cli": PARTS | {"up", "demo"},
+}
+
+CORE_LIBRARIES = {"numpy", "msgspec"}
+IMPURE = {
+    *("asyncio", "concurrent", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil"),
+    *("signal", "socket", "subprocess", "tempfile", "threading", "time", "urllib"),
+}
+CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter"}
+
+
+def package_of(file: Path) -> str:
+    """Return `core` for pipeline/core/pane.py, `errors` for pipeline/errors.py, `schemas` for schemas/alert.py."""
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return parts[1] if parts[0] == "pipeline" and len(parts) > 1 else parts[0]
+
+
+def imports(file: Path) -> Iterator[tuple[str, int]]:
+    """Yield every module that a file imports, wherever in the file, with the line."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}:{node.lineno}: imports are absolute here"
+            assert node.module is not None
+            if node.module == "pipeline":
+                yield from ((f"pipeline.{alias.name}", node.lineno) for alias in node.names)
+            else:
+                yield node.module, node.lineno
+
+
+def ours(module: str) -> str | None:
+    """Return which package of ours a module belongs to, None for a foreign one."""
+    first, _, rest = module.partition(".")
+    if first == "pipeline" and rest:
+        return rest.partition(".")[0]
+    return "schemas" if first == "schemas" else None
+
+
+FILES = sorted(
+    file
+    for folder in ("pipeline", "schemas")
+    for file in (ROOT / folder).rglob("*.py")
+    if file != ROOT / "pipeline" / "__init__.py"
+)
+CORE = [file for file in FILES if package_of(file) == "core"]
+
+
+def named(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("file", FILES, ids=named)
+def test_imports_point_one_way(file: Path) -> None:
+    package = package_of(file)
+    assert package in MAY_IMPORT, f"{named(file)}: say in MAY_IMPORT what {package} may import"
+    allowed = MAY_IMPORT[package] | {package}
+    wrong = [
+        f"{named(file)}:{line} imports {name}" for name, line in imports(file) if (ours(name) or package) not in allowed
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("file", CORE, ids=named)
+def test_the_core_imports_nothing_that_touches_the_world(file: Path) -> None:
+    allowed = (sys.stdlib_module_names - IMPURE) | CORE_LIBRARIES | {"pipeline"}
+    wrong = [
+        f"{named(file)}:{line} imports {name}" for name, line in imports(file) if name.partition(".")[0] not in allowed
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("file", CORE, ids=named)
+def test_the_core_reads_no_clock(file: Path) -> None:
+    calls = (node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+    wrong = [
+        f"{named(file)}:{call.lineno} calls {call.func.attr}()"
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr in CLOCKS and not call.args
+    ]
+    assert wrong == []
+
+
+def test_the_rules_would_notice_a_breach(tmp_path: Path) -> None:
+    file = tmp_path / "breach.py"
+    file.write_text(
+        "def f():\n    from pipeline import lander\n    import asyncio\n    from pipeline.decode.fast import g\n"
+    )
+    found = [(ours(name), name) for name, _ in imports(file)]
+    assert found == [("lander", "pipeline.lander"), (None, "asyncio"), ("decode", "pipeline.decode.fast")]
+    assert {"lander", "decode"}.isdisjoint(MAY_IMPORT["core"])
+    assert "asyncio" in IMPURE
