@@ -32,6 +32,7 @@ ADDITIVE = (
 
 COLUMN = {name: position for position, name in enumerate(ADDITIVE)}
 NO_MIN_US = np.iinfo(np.int64).max
+MAX_WIRE_COUNT = 2**32 - 1
 
 Int64s = npt.NDArray[np.int64]
 
@@ -88,7 +89,7 @@ class Block:
 
 def pack(block: Block) -> PackedBlock:
     """Return the block as bytes. Counts are uint32 on the wire; a greater one raises OverflowError."""
-    if block.hist_count.size and int(block.hist_count.max()) > 0xFFFFFFFF:
+    if block.hist_count.size and int(block.hist_count.max()) > MAX_WIRE_COUNT:
         raise OverflowError("a latency bucket counts more than 2**32 calls in one pane")
     return PackedBlock(
         series=block.series,

@@ -6,6 +6,8 @@ release wrote.
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 
 from pipeline.core.block import PackedBlock
@@ -96,7 +98,7 @@ def encode(record: PanesRecord) -> bytes:
 
 def decode(payload: bytes) -> PanesRecord:
     """Return the snapshot or marks in a `panes` record; raises msgspec.DecodeError for anything else."""
-    return _decoder.decode(payload)
+    return cast(PanesRecord, _decoder.decode(payload))
 
 
 def encode_signal(signal: Signal) -> bytes:

@@ -1,0 +1,52 @@
+"""What an aggregator's commit carries beside the offset: `Progress`, in a format that says its version."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.core.source import Progress
+
+
+class CommitState(msgspec.Struct, array_like=True, tag="a1", frozen=True):
+    """Metadata of a commit on ``events.*``. `owner` is the boot id of the process that committed."""
+
+    owner: str
+    position: int
+    watermark_ms: int | None
+    closed_through_ms: int | None
+    operations: int
+    errors: int
+    late: int
+    dead: int
+
+    def progress(self) -> Progress:
+        """The progress that was committed."""
+        return Progress(
+            position=self.position,
+            watermark_ms=self.watermark_ms,
+            closed_through_ms=self.closed_through_ms,
+            operations=self.operations,
+            errors=self.errors,
+            late=self.late,
+            dead=self.dead,
+        )
+
+
+def encode(owner: str, progress: Progress) -> str:
+    """Return the metadata string for a commit."""
+    state = CommitState(
+        owner,
+        progress.position,
+        progress.watermark_ms,
+        progress.closed_through_ms,
+        progress.operations,
+        progress.errors,
+        progress.late,
+        progress.dead,
+    )
+    return msgspec.json.encode(state).decode()
+
+
+def decode(metadata: str) -> CommitState:
+    """Return the state in a metadata string; raises msgspec.DecodeError for anything else."""
+    return msgspec.json.decode(metadata, type=CommitState)

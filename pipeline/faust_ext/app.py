@@ -1,0 +1,116 @@
+"""The Faust app of a worker: batch transport, safe producer, and the settings that matter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+
+from pipeline.faust_ext.batch import BatchSchema
+from pipeline.faust_ext.consumer import BatchConsumer, Owner
+from pipeline.faust_ext.producer import SafeProducer
+from pipeline.faust_ext.table import DurableTable
+from pipeline.settings import Settings
+from pipeline.topics import RECORD_BYTES
+
+FETCH_BYTES_IN_ALL = 32 * 1024 * 1024
+POLL_RECORDS = 8_000
+
+
+class BatchTransport(driver.Transport):  # type: ignore[misc]  # faust is untyped
+    """aiokafka's transport with our consumer and producer."""
+
+    Consumer = BatchConsumer
+    Producer = SafeProducer
+
+
+class PipelineApp(faust.App):  # type: ignore[misc]  # faust is untyped
+    """A Faust app that reads `batch_topics` in batches, on behalf of `owner`."""
+
+    batch_topics: frozenset[str]
+    owner: Owner
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_producer, self)
+
+    def batch_topic(self, *names: str) -> Any:
+        """Return the Faust topic(s) to subscribe an agent to; their values are `Batch`."""
+        return self.topic(*names, schema=BatchSchema(), allow_empty=True, internal=False)
+
+    def durable_table(self, name: str, changelog: str, partitions: int) -> DurableTable:
+        """Return a table of bytes by bytes that keeps its changelog in the topic `changelog`."""
+        topic = self.topic(
+            changelog,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            partitions=partitions,
+            allow_empty=True,
+        )
+        table = DurableTable(
+            self,
+            name=name,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            partitions=partitions,
+            changelog_topic=topic,
+        )
+        self.tables.add(table)
+        return table
+
+
+def make_app(settings: Settings, role: str, *, owner: Owner, batch_topics: tuple[str, ...]) -> PipelineApp:
+    """Return the app of one worker. `role` names its consumer group; nothing is started."""
+    assert settings.kafka, "settings.kafka must be resolved before an app is made"
+    sources = max(1, settings.partitions * len(batch_topics))
+    app = PipelineApp(
+        group_of(settings, role),
+        broker=[f"kafka://{address.strip()}" for address in settings.kafka.split(",")],
+        store="memory://",
+        autodiscover=False,
+        web_enabled=False,
+        web_tables_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        topic_partitions=settings.partitions,
+        topic_replication_factor=settings.replication,
+        agent_supervisor="mode.CrashingSupervisor",
+        cython_optimizations=True,
+        broker_check_crcs=False,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=3.0,
+        broker_rebalance_timeout=15.0,
+        broker_request_timeout=30.0,
+        broker_commit_interval=1.0,
+        broker_max_poll_records=POLL_RECORDS,
+        consumer_group_instance_id=settings.worker_id or None,
+        consumer_max_fetch_size=min(4 * 1024 * 1024, max(RECORD_BYTES // 16, FETCH_BYTES_IN_ALL // sources)),
+        consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=30_000,
+        stream_buffer_maxsize=8,
+        stream_wait_empty=True,
+        table_standby_replicas=0,
+        producer_acks=-1,
+        producer_linger=0.005,
+        producer_max_batch_size=256 * 1024,
+        producer_max_request_size=RECORD_BYTES,
+        producer_compression_type="lz4",
+        producer_request_timeout=30.0,
+        stream_recovery_delay=0.0,
+    )
+    app.batch_topics = frozenset(batch_topics)
+    app.owner = owner
+    return app
+
+
+def group_of(settings: Settings, role: str) -> str:
+    """Return the consumer group of a role: ``pipeline-aggregator``, with the namespace in front."""
+    prefix = f"{settings.namespace}." if settings.namespace else ""
+    return f"{prefix}pipeline-{role}"

@@ -1,0 +1,194 @@
+"""The batch consumer: fetched batches in, held-back commits with metadata out.
+
+What is bent, and why (each held by a test):
+
+- `getmany` yields one message per partition and fetch (speed).
+- Source partitions are read only after `perform_seek` of the present generation: stock Faust fetches during recovery
+  and its streams silently skip what arrives then.
+- Offsets of batch topics are committed by their owner alone, with metadata, never because a message was acked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, Protocol
+
+from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from pipeline.errors import FatalError
+from pipeline.faust_ext.batch import Batch, message_of
+
+FETCH_MAX_WAIT_MS = 50
+"""How long the broker may hold a fetch for more data. Faust's own 1500 delays each partition whose turn has passed."""
+
+
+class Owner(Protocol):
+    """Who holds the state of batch partitions and says where reading starts and what may be committed."""
+
+    async def restore(
+        self, committed: Mapping[TP, OffsetAndMetadata | None], generation: int
+    ) -> Mapping[TP, int | None]:
+        """Take over partitions; return for each where to read from, None for the earliest offset there is."""
+
+
+class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust is untyped
+    """aiokafka's consumer in its own thread, with the settings that Faust fixes."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Read when the consumer starts; Faust offers no setting for them.
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
+        consumer._isolation_level = "read_committed"  # noqa: SLF001
+        return consumer
+
+    async def commit_with_metadata(self, generation: int, offsets: Mapping[TP, tuple[int, str]]) -> bool:
+        """Commit in the consumer's thread; False when the group has moved on and nothing was committed."""
+        return bool(await self.call_thread(self._commit_with_metadata, generation, offsets))
+
+    async def _commit_with_metadata(self, generation: int, offsets: Mapping[TP, tuple[int, str]]) -> bool:
+        consumer = self._ensure_consumer()
+        if consumer._coordinator.generation != generation:  # noqa: SLF001
+            return False
+        wanted = {TopicPartition(*tp): OffsetAndMetadata(*value) for tp, value in offsets.items()}
+        try:
+            await consumer.commit(wanted)
+        except (CommitFailedError, IllegalStateError):
+            return False
+        return True
+
+    async def committed(self, tps: Iterable[TP]) -> dict[TP, OffsetAndMetadata | None]:
+        """Return offset and metadata that the group has committed, None where there is none."""
+        wanted = [TopicPartition(*tp) for tp in tps]
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - committed() keeps the metadata to itself
+        found = await self.call_thread(coordinator.fetch_committed_offsets, wanted)
+        return {
+            TP(*tp): found[tp] if tp in found and found[tp].offset >= 0 else None  # -1: none
+            for tp in wanted
+        }
+
+
+class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
+    """Faust's consumer with batches for the topics named in `app.batch_topics`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.owner: Owner = self.app.owner
+        self.batch_topics: frozenset[str] = self.app.batch_topics
+        self._next_fetch: dict[TP, int] = {}  # where the next batch of each partition must start
+        self._dropped: set[TP] = set()  # fetched but not delivered: to be read again
+        self._seeked_generation: int | None = None
+
+    def _new_consumer_thread(self) -> BatchThread:
+        return BatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's shape
+        ready = self.app.flow_control.is_active() and self._seeked_generation == self.app.consumer_generation_id
+        wanted = set(active_partitions or ())
+        if not ready:
+            wanted = {tp for tp in wanted if tp.topic not in self.batch_topics}
+        if not wanted:
+            await asyncio.sleep(0.05)
+            return {}
+        return await self._thread.getmany(wanted, timeout)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's shape
+        """Yield one message per fetched partition of batch topics, one per record of all others."""
+        await self._read_dropped_again()
+        generation = self.app.consumer_generation_id
+        records, active = await self._wait_next_records(timeout)
+        if not records or self.should_stop:
+            return
+        plain = {tp: found for tp, found in records.items() if tp.topic not in self.batch_topics}
+        waiting = {tp: found for tp, found in records.items() if tp.topic in self.batch_topics}
+        self._dropped.update(waiting)
+        for tp, record in self.scheduler.iterate(plain):
+            if self._is_stale(tp, generation, active):
+                break
+            yield tp, self._to_message(tp, record)
+        for tp, found in waiting.items():
+            if self._is_stale(tp, generation, active):
+                continue
+            batch = Batch(tp, generation, self._next_fetch.get(tp, found[0].offset), found)
+            self._next_fetch[tp] = batch.next_offset
+            self._dropped.discard(tp)
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            yield tp, message_of(batch)
+
+    def _is_stale(self, tp: TP, generation: int, active: set[TP] | None) -> bool:
+        if not self.flow_active or self.app.consumer_generation_id != generation:
+            return True
+        return bool(active is not None and tp not in active and tp not in self._buffered_partitions)
+
+    async def _read_dropped_again(self) -> None:
+        again = {tp: self._next_fetch[tp] for tp in self._dropped & self.assignment() if tp in self._next_fetch}
+        self._dropped.clear()
+        if again:
+            await self._thread.seek_wait(again)
+
+    async def perform_seek(self) -> None:
+        """Let the owner restore its partitions, and read on from where it says."""
+        generation = self.app.consumer_generation_id
+        mine = {tp for tp in self.assignment() if tp.topic in self.batch_topics}
+        committed = await self._thread.committed(mine)
+        ends = await self.highwaters(*mine) if mine else {}
+        begins = await self.earliest_offsets(*mine) if mine else {}
+        refuse_remade_topics(committed, {TP(*tp): end for tp, end in ends.items()})
+        starts = await self.owner.restore(committed, generation)
+        seeks = {tp: begins[tp] if start is None else max(start, begins[tp]) for tp, start in starts.items()}
+        if seeks:
+            await self._thread.seek_wait(seeks)
+        self._next_fetch = dict(seeks)
+        self._dropped.clear()
+        self._seeked_generation = generation
+
+    async def rewind(self, tp: TP, offset: int) -> None:
+        """Read a partition again from `offset`: something on the way to its agent was skipped."""
+        self._next_fetch[tp] = offset
+        self._dropped.discard(tp)
+        await self._thread.seek_wait({tp: offset})
+
+    async def commit_with_metadata(self, generation: int, offsets: Mapping[TP, tuple[int, str]]) -> bool:
+        """Commit offset and metadata of batch partitions; False when the group has moved on meanwhile."""
+        return await self._thread.commit_with_metadata(generation, offsets)
+
+    def next_fetch(self, tp: TP) -> int | None:
+        """The offset after everything that was delivered to the agent's stream."""
+        return self._next_fetch.get(tp)
+
+    def at_end(self, tp: TP, within_ms: int, now_ms: int) -> bool:
+        """Whether a partition was read to its end, as a fetch answered within the last `within_ms` says."""
+        subscription = self._thread._ensure_consumer()._subscription.subscription  # noqa: SLF001
+        assignment = subscription.assignment if subscription else None
+        if assignment is None or TopicPartition(*tp) not in assignment.tps:
+            return False
+        state = assignment.state_value(TopicPartition(*tp))
+        if not state.has_valid_position or state.lso is None or not state.timestamp:
+            return False
+        return bool(state.position >= state.lso and now_ms - state.timestamp <= within_ms)
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterable[TP]:
+        for tp in list(self._acked):
+            if tp.topic in self.batch_topics:  # committed by the owner
+                self._acked[tp].clear()
+                self._acked_index[tp].clear()
+            elif topics is None or tp in topics or tp.topic in topics:
+                yield tp
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        if tp.topic not in self.batch_topics:
+            await super()._add_gap(tp, offset_from, offset_to)
+
+
+def refuse_remade_topics(committed: Mapping[TP, OffsetAndMetadata | None], ends: Mapping[TP, int]) -> None:
+    """Raise FatalError when a group has committed beyond a partition's end: the topic was deleted and made again."""
+    for tp, found in committed.items():
+        if found is not None and found.offset > ends.get(tp, found.offset):
+            raise FatalError(
+                f"{tp.topic}-{tp.partition} ends at offset {ends[tp]}, but offset {found.offset} was committed: the "
+                "topic was deleted and made again. Its offsets would no longer identify events. Raise PIPELINE_EPOCH "
+                "by one and delete the consumer groups of the pipeline, or restore the topic."
+            )
