@@ -37,8 +37,9 @@ format: $(READY) ## Format the code and mend what can be mended
 bench: $(READY) ## Measure speed, memory, recovery and time to alert; takes minutes and wants an idle machine
 	@$(BIN)/python -m bench $(ARGS)
 
-docs: $(READY) ## Write the generated documents again
+docs: $(READY) ## Write docs/configuration.md and the JSON Schemas again
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m schemas.generate
 
 lock: $(READY) ## Pin the dependencies of pyproject.toml by hash; make lock ARGS=--upgrade takes newer ones
 	@$(BIN)/uv pip compile pyproject.toml --extra server --extra dev --universal --python-version 3.11 \

@@ -40,6 +40,8 @@ SEVERITIES = {"WARNING": "warning", "ERROR": "error", "CRITICAL": "critical"}
 SERVICES = {"osapi_compute": "nova-api", "metadata": "nova-api", "api": "nova-api", "virt": "nova-compute"}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REPORTED_LINES = 20
+OPERATION_LENGTH, MESSAGE_LENGTH = 300, 10_000
+"""Greatest lengths that the contract takes; what is longer is cut."""
 
 Event = dict[str, object]
 
@@ -95,7 +97,7 @@ def _operation(message: str) -> Event:
         raise ValueError("is a request whose method, path, status or time can't be read")
     status = int(request["status"])
     return {
-        "operation": f"{request['method']} {route(request['target'])}",
+        "operation": f"{request['method']} {route(request['target'])}"[:OPERATION_LENGTH],
         "duration_ms": float(Decimal(request["seconds"]) * 1000),
         "success": status < 400,  # noqa: PLR2004 - what HTTP says
         "status_code": status,
@@ -107,7 +109,7 @@ def _error(found: re.Match[str]) -> Event:
     return {
         "severity": SEVERITIES[found["level"]],
         "error_type": found["logger"],
-        "message": found["message"],
+        "message": found["message"][:MESSAGE_LENGTH],
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from examples.nova_log import events_of, route
+from schemas.generate import MODELS
 
 ROOT = Path(__file__).parents[2]
 EXCERPT = Path(__file__).parent / "files" / "nova_excerpt.log"
@@ -55,6 +56,19 @@ def test_every_line_has_an_event_id_of_its_own_and_the_same_in_each_run(log: Pat
     first, again = run(str(log))[0], run(str(log))[0]
     assert first == again
     assert len({event["event_id"] for event in first}) == len(first)
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_every_event_keeps_to_the_contract(log: Path) -> None:
+    for event in run(str(log), "--environment", "prod")[0]:
+        MODELS[str(event["type"])].model_validate_json(json.dumps(event))
+
+
+def test_paths_and_messages_that_are_too_long_for_the_contract_are_cut() -> None:
+    long_path = events_of(REQUEST.replace("/servers", "/servers" + "/x" * 1_000))[0]
+    long_message = events_of(f"2017-05-16 00:09:41.850 2931 ERROR nova.x [-] {'y' * 20_000}")[0]
+    for event in (long_path, long_message):
+        MODELS[str(event["type"])].model_validate_json(json.dumps(event))
 
 
 def test_a_request_becomes_an_operation_with_all_that_the_line_knows() -> None:
