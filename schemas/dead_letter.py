@@ -43,5 +43,7 @@ class DeadLetter(BaseModel):
     key_base64: str | None = Field(None, description="The record's key in base64; null if it has none.")
     value_base64: str | None = Field(None, description="The bytes as they came, in base64; null if there were none.")
     value_bytes: int = Field(ge=0, description="How many bytes there were before any were cut.")
-    truncated: bool = Field(False, description="Whether the bytes were cut; the whole is at topic, partition, offset.")
+    truncated: bool = Field(
+        default=False, description="Whether the bytes were cut; the whole is at topic, partition, offset."
+    )
     headers: list[DeadHeader] = Field(default_factory=list, description="The record's Kafka headers.")
