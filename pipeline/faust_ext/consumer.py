@@ -30,9 +30,9 @@ class Owner(Protocol):
     """Who holds the state of batch partitions and says where reading starts and what may be committed."""
 
     async def restore(
-        self, committed: Mapping[TP, OffsetAndMetadata | None], generation: int
-    ) -> Mapping[TP, int | None]:
-        """Take over partitions; return for each where to read from, None for the earliest offset there is."""
+        self, committed: Mapping[TP, OffsetAndMetadata | None], begins: Mapping[TP, int], generation: int
+    ) -> Mapping[TP, int]:
+        """Take over partitions; return for each where to read on from. `begins` has their earliest offsets."""
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust is untyped
@@ -137,8 +137,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         ends = await self.highwaters(*mine) if mine else {}
         begins = await self.earliest_offsets(*mine) if mine else {}
         refuse_remade_topics(committed, {TP(*tp): end for tp, end in ends.items()})
-        starts = await self.owner.restore(committed, generation)
-        seeks = {tp: begins[tp] if start is None else max(start, begins[tp]) for tp, start in starts.items()}
+        seeks = await self.owner.restore(committed, {TP(*tp): begin for tp, begin in begins.items()}, generation)
         if seeks:
             await self._thread.seek_wait(seeks)
         self._next_fetch = dict(seeks)

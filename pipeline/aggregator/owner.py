@@ -1,0 +1,245 @@
+"""Owns source partitions: takes them over, counts their batches, settles and commits.
+
+The order in `settle` is the guarantee: final snapshots, dead letters and signals are acknowledged first, then offset
+and progress are committed, then the marks are told. Whatever dies in between is done again from the held-back offset,
+and gives the same records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from faust.types import TP
+
+from pipeline.aggregator.idle import IdleClock
+from pipeline.aggregator.intake import Intake
+from pipeline.aggregator.outbox import Outbox
+from pipeline.core import commit_state
+from pipeline.core.columns import SeriesTable
+from pipeline.core.pane_rows import SeriesLimits
+from pipeline.core.records import Mark
+from pipeline.core.source import Checkpoint, Progress, SourcePartition, TimeRules
+from pipeline.errors import FatalError
+from pipeline.faust_ext.batch import Batch
+from pipeline.faust_ext.producer import Outgoing
+from pipeline.faust_ext.watchdog import Watchdog
+from pipeline.settings import Settings
+from pipeline.topics import topics_of
+
+log = logging.getLogger(__name__)
+
+FETCH_IS_FRESH_MS = 2_000
+REWIND_AGAIN_MS = 5_000
+TABLE_LIMIT = 100_000
+"""Series names kept interned; more are forgotten and looked up anew."""
+
+
+def wall_ms() -> int:
+    """The clock of this machine, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Aggregator:
+    """Phase 1 over the source partitions that this worker owns. `app` is set once it is made."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.app: Any = None
+        self.boot_id = uuid.uuid4().hex[:12]
+        self.partitions: dict[TP, SourcePartition] = {}
+        self._settings = settings
+        self._topics = topics_of(settings)
+        self._rules = TimeRules(
+            settings.pane_seconds * 1000, settings.out_of_orderness_ms, settings.allowed_lateness_ms
+        )
+        self._limits = SeriesLimits(settings.partitions, settings.series_max, settings.services_max)
+        self._table = SeriesTable()
+        self._intake = Intake(settings, self._table)
+        self._outbox = Outbox.of(settings)
+        self._idle: dict[TP, IdleClock] = {}
+        self._pending: list[Outgoing] = []  # dead letters and signals since the last settling
+        self._committed: dict[TP, tuple[int, str]] = {}
+        self._rewound_ms: dict[TP, int] = {}
+        self._generation = -1
+        self._lock = asyncio.Lock()
+        self._watchdog = Watchdog(int(settings.stuck_seconds * 1000))
+
+    async def restore(self, committed: Mapping[TP, Any], begins: Mapping[TP, int], generation: int) -> Mapping[TP, int]:
+        """Take partitions over; return for each where to read on from.
+
+        What this process committed last is still true of its own state, which is then kept; else the open panes are
+        rebuilt from the held-back offset.
+        """
+        async with self._lock:
+            kept = {tp: self.partitions[tp] for tp in committed if self._is_still_ours(tp, committed[tp])}
+            self.partitions = {
+                tp: kept.get(tp) or _taken_over(tp, found, begins[tp], self._rules, self._limits)
+                for tp, found in committed.items()
+            }
+            now_ms = wall_ms()
+            for tp, partition in self.partitions.items():
+                if tp not in kept:
+                    self._idle[tp] = IdleClock(now_ms, partition.progress.watermark_ms)
+                    self._committed.pop(tp, None)
+            self._generation = generation
+            log.info("owns %d partitions, %d of them kept with their state", len(self.partitions), len(kept))
+            return {tp: partition.next_offset for tp, partition in self.partitions.items()}
+
+    def _is_still_ours(self, tp: TP, found: Any) -> bool:
+        if tp not in self.partitions or found is None or not found.metadata:
+            return False
+        return _state_of(tp, found.metadata).owner == self.boot_id
+
+    async def receive(self, batch: Batch) -> None:
+        """Count one batch. A hole before it is read again; what was counted already is passed over."""
+        partition = self.partitions.get(batch.tp)
+        if partition is None or batch.generation != self._generation:
+            return
+        if batch.fetched_from > partition.next_offset:
+            await self._rewind(batch.tp, partition.next_offset)
+            return
+        if batch.next_offset <= partition.next_offset:
+            return
+        fresh = [record for record in batch.records if record.offset >= partition.next_offset]
+        taken = self._intake.take(batch.tp, fresh, partition.replayed_to)
+        partition.add(taken.columns, self._table.series, next_offset=batch.next_offset, dead=taken.dead)
+        self._pending += [self._outbox.dead_letter(letter) for letter in taken.letters]
+        self._pending += [self._outbox.signal(signal) for signal in taken.signals]
+        self._idle[batch.tp].saw_events(partition.progress.watermark_ms, wall_ms())
+        if len(self._table) > TABLE_LIMIT:
+            self._forget_numbers()
+
+    async def _rewind(self, tp: TP, offset: int) -> None:
+        now_ms = wall_ms()
+        if now_ms - self._rewound_ms.get(tp, 0) < REWIND_AGAIN_MS:
+            return  # what follows the hole keeps coming until the seek takes effect
+        log.warning("%s-%d: records from offset %d on were skipped on the way here; reading them again", *tp, offset)
+        self._rewound_ms[tp] = now_ms
+        await self.app.consumer.rewind(tp, offset)
+
+    def _forget_numbers(self) -> None:
+        for partition in self.partitions.values():
+            for pane in partition.panes.values():
+                pane.forget_numbers(self._table.series)
+        self._table.clear()
+
+    async def settle(self) -> None:
+        """Send what is due, commit, and tell the marks."""
+        async with self._lock:
+            if self._generation >= 0:
+                await self._settle(wall_ms())
+
+    async def release(self) -> None:
+        """Settle once more before a rebalance, so that the next owner has little to read again; then stand still."""
+        async with self._lock:
+            if self._generation >= 0:
+                await self._settle(wall_ms())
+            self._generation = -1
+
+    async def _settle(self, now_ms: int) -> None:
+        consumer = self.app.consumer
+        self._watchdog.check(
+            {
+                f"{tp.topic}-{tp.partition}": (p.next_offset, consumer.at_end(tp, FETCH_IS_FRESH_MS, now_ms))
+                for tp, p in self.partitions.items()
+            },
+            now_ms,
+        )
+        outgoing, self._pending = self._pending, []
+        checkpoints: dict[TP, Checkpoint] = {}
+        for tp, partition in self.partitions.items():
+            if partition.is_replaying:
+                continue
+            source = source_name(tp)
+            self._advance_if_idle(tp, partition, now_ms)
+            outgoing += self._outbox.final(source, partition.close(self._table.series))
+            outgoing += self._outbox.opened(source, partition, self._table.series)
+            checkpoints[tp] = partition.checkpoint()
+        generation = self._generation
+        await self.app.producer.deliver(outgoing)
+        if await self._commit(generation, checkpoints):
+            await self.app.producer.deliver(self._outbox.marks(self.boot_id, now_ms, self._marks(checkpoints)))
+
+    def _advance_if_idle(self, tp: TP, partition: SourcePartition, now_ms: int) -> None:
+        consumer = self.app.consumer
+        nothing_queued = consumer.next_fetch(tp) == partition.next_offset
+        watermark_ms = self._idle[tp].look(
+            at_end=nothing_queued and consumer.at_end(tp, FETCH_IS_FRESH_MS, now_ms),
+            now_ms=now_ms,
+            idle_after_ms=self._settings.idle_after_ms,
+            start_grace_ms=self._settings.start_grace_ms,
+        )
+        if watermark_ms is not None:
+            partition.advance_watermark(watermark_ms)
+
+    async def _commit(self, generation: int, checkpoints: Mapping[TP, Checkpoint]) -> bool:
+        offsets = {
+            tp: (checkpoint.offset, commit_state.encode(self.boot_id, checkpoint.progress))
+            for tp, checkpoint in checkpoints.items()
+        }
+        changed = {tp: value for tp, value in offsets.items() if self._committed.get(tp) != value}
+        if changed and not await self.app.consumer.commit_with_metadata(generation, changed):
+            return False
+        self._committed.update(changed)
+        return True
+
+    def _marks(self, checkpoints: Mapping[TP, Checkpoint]) -> list[Mark]:
+        return [
+            _mark(self._settings.epoch, source_name(tp), checkpoint.progress, idle=self._idle[tp].is_idle)
+            for tp, checkpoint in checkpoints.items()
+            if tp.topic != self._topics.samples  # samples have no panes yet
+        ]
+
+
+def source_name(tp: TP) -> str:
+    """Return the name of a source partition: ``events.operations-3``."""
+    return f"{tp.topic}-{tp.partition}"
+
+
+def _mark(epoch: int, source: str, progress: Progress, *, idle: bool) -> Mark:
+    return Mark(
+        epoch=epoch,
+        source=source,
+        position=progress.position,
+        watermark_ms=progress.watermark_ms,
+        closed_through_ms=progress.closed_through_ms,
+        idle=idle,
+        operations=progress.operations,
+        errors=progress.errors,
+        late=progress.late,
+        dead=progress.dead,
+    )
+
+
+def _taken_over(tp: TP, found: Any, begin: int, rules: TimeRules, limits: SeriesLimits) -> SourcePartition:
+    progress = Progress(position=begin)
+    start = begin
+    if found is not None:
+        progress = _state_of(tp, found.metadata).progress() if found.metadata else Progress(position=found.offset)
+        start = max(found.offset, begin)
+    if begin > progress.position:
+        log.error(
+            "%s-%d: offsets %d to %d were deleted by retention before they were read; they are lost",
+            *tp,
+            progress.position,
+            begin - 1,
+        )
+    partition = SourcePartition(progress, rules, limits)
+    partition.next_offset = start
+    return partition
+
+
+def _state_of(tp: TP, metadata: str) -> commit_state.CommitState:
+    try:
+        return commit_state.decode(metadata)
+    except msgspec.DecodeError as error:
+        raise FatalError(
+            f"the commit on {tp.topic}-{tp.partition} carries metadata that this release can't read ({error}): "
+            f"{metadata[:200]!r}. A later release wrote it, or another program uses the consumer group. Run that "
+            "release, or stop that program."
+        ) from error
