@@ -1,0 +1,91 @@
+"""The documents tell the truth: what they name exists."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+from pipeline.cli.main import app
+from tests.docs.documents import DOCUMENTS, ROOT, SETTINGS, make_targets, named, pipeline_commands, spans
+
+OF_ALL = pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+GROUP = typer.main.get_command(app)
+LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)(?:#[^)]*)?\)")
+PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)+/?|[\w-]+\.(?:py|md|yml|yaml|toml|lock|sh|sql|log|ndjson)")
+SETTING = re.compile(r"PIPELINE_[A-Z_]+\b")
+MADE_BY_RUNNING = (".venv", ".pipeline")
+
+
+@OF_ALL
+def test_every_link_leads_somewhere(document: Path) -> None:
+    targets = [link for link in LINK.findall(document.read_text(encoding="utf-8")) if "://" not in link]
+    assert [link for link in targets if not (document.parent / link).exists()] == []
+
+
+@OF_ALL
+def test_every_file_in_backticks_exists(document: Path) -> None:
+    paths = [span for span in spans(document) if PATH.fullmatch(span) and not span.startswith(MADE_BY_RUNNING)]
+    missing = [path for path in paths if not any((ROOT / start / path).exists() for start in ("", "pipeline", "docs"))]
+    assert missing == []
+
+
+@OF_ALL
+def test_every_setting_exists(document: Path) -> None:
+    found = set(SETTING.findall(document.read_text(encoding="utf-8")))
+    assert found - SETTINGS == set()
+
+
+@OF_ALL
+def test_every_make_target_exists(document: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert [name for name in make_targets(document) if not re.search(rf"^{name}:", makefile, re.MULTILINE)] == []
+
+
+@OF_ALL
+def test_every_command_of_the_command_line_is_one_that_it_understands(document: Path) -> None:
+    for arguments in pipeline_commands(document):
+        assert understood(arguments) == "", shlex.join(arguments)
+
+
+def understood(arguments: list[str]) -> str:
+    """Return what is wrong with the arguments of `pipeline`; nothing is run."""
+    assert isinstance(GROUP, click.Group)
+    name, *rest = arguments
+    if name in {"--help", "-h"}:
+        return ""
+    command = GROUP.get_command(click.Context(GROUP), name)
+    if command is None:
+        return f"there is no command {name}"
+    if rest == [] or "--help" in rest:
+        return ""
+    try:
+        command.make_context(name, [word for word in rest if word], resilient_parsing=False)
+    except click.exceptions.UsageError as error:
+        return error.format_message()
+    return ""
+
+
+def test_a_command_that_does_not_exist_would_be_noticed() -> None:
+    assert understood(["starts"]) == "there is no command starts"
+    assert "--windw" in understood(["stats", "--windw", "5m"])
+    assert understood(["stats", "--window", "5m"]) == ""
+
+
+@pytest.mark.parametrize("name", sorted(GROUP.commands) if isinstance(GROUP, click.Group) else [])
+def test_every_command_explains_itself(name: str) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "pipeline", name, "--help"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"pipeline {name}" in done.stdout
+
+
+def test_the_readme_names_every_command() -> None:
+    assert isinstance(GROUP, click.Group)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in GROUP.commands if f"pipeline {name}" not in readme] == []
