@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HOME_NAME = ".pipeline"
@@ -23,12 +24,21 @@ def find_home(start: Path | None = None) -> Path:
     return here / HOME_NAME
 
 
+def user_cache() -> Path:
+    """Return this user's folder for what can be fetched again, shared by all pipelines (XDG)."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base else Path.home() / ".cache") / "event-pipeline"
+
+
 class Settings(BaseSettings):
     """Everything that can be chosen. Durations say their unit in their name."""
 
     model_config = SettingsConfigDict(env_prefix="PIPELINE_", extra="ignore", frozen=True)
 
-    home: Path = Field(default_factory=find_home, description="Folder for state: jars, embedded servers, logs.")
+    home: Path = Field(default_factory=find_home, description="Folder for state: embedded servers, logs.")
+    cache: Path = Field(
+        default_factory=user_cache, description="Folder for what is fetched once, by default in the user's cache: jars."
+    )
     kafka: str | None = Field(
         None, description="Kafka bootstrap servers, host:port[,host:port]. Unset: `pipeline up` starts Kafka itself."
     )
@@ -39,6 +49,14 @@ class Settings(BaseSettings):
     )
     kafka_port: int = Field(9092, ge=0, le=65535, description="Port of the embedded Kafka; 0 takes a free one.")
     clickhouse_port: int = Field(8123, ge=0, le=65535, description="Port of the embedded ClickHouse; 0: a free one.")
+    clickhouse_host: str = Field(
+        "127.0.0.1", description="Address of the embedded ClickHouse. Others than this machine's own need both passwords."
+    )
+    clickhouse_password: SecretStr = Field(
+        SecretStr(""), description="Password of the embedded ClickHouse's user `default`, who may do everything."
+    )
+    clickhouse_reader: str = Field("reader", description="ClickHouse user that the API and `pipeline sql` read as.")
+    clickhouse_reader_password: SecretStr = Field(SecretStr(""), description="Password of that user.")
     kafka_heap_mb: int = Field(384, ge=128, description="Java heap of the embedded Kafka, in MiB.")
     database: str = Field("pipeline", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="ClickHouse database.")
     namespace: str = Field(
