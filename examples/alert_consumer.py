@@ -10,13 +10,14 @@ remembers the last sequence of each alert acts once. `alerts.state` is for those
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
+import sys
 from collections import OrderedDict
 from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaConnectionError
 
 KAFKA = os.environ.get("PIPELINE_KAFKA", "localhost:9092")
 GROUP = os.environ.get("ALERT_GROUP", "alert-consumer-example")
@@ -58,14 +59,21 @@ async def main() -> None:
         auto_offset_reset="earliest",
         enable_auto_commit=False,  # committed below, when the alert has been acted on: at least once
     )
-    async with consumer:
+    try:
+        await consumer.start()
         async for record in consumer:
             alert = json.loads(record.value)
             if seen.is_new(alert["alert_id"], alert["sequence"]) and alert["state"] in TOLD:
                 print(line(alert), flush=True)
             await consumer.commit()
+    finally:
+        await consumer.stop()
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         asyncio.run(main())
+    except KafkaConnectionError:
+        sys.exit(f"No Kafka answers at {KAFKA}. PIPELINE_KAFKA names another one.")
+    except KeyboardInterrupt:
+        pass

@@ -12,10 +12,12 @@ import asyncio
 import json
 import os
 import random
+import sys
 import time
 import uuid
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
 
 KAFKA = os.environ.get("PIPELINE_KAFKA", "localhost:9092")
 CALLS = 50
@@ -57,13 +59,20 @@ async def call_and_publish(producer: AIOKafkaProducer) -> None:
 
 async def main() -> None:
     """Publish some calls and leave when Kafka has acknowledged them all."""
-    # The core: a producer (linger_ms lets it send many small events in one request), send, and stop, which waits
-    # until everything sent is acknowledged. acks="all" and idempotence: nothing is lost or doubled on the way.
-    async with AIOKafkaProducer(bootstrap_servers=KAFKA, acks="all", enable_idempotence=True, linger_ms=20) as producer:
+    # The core is three lines: start, send (above), and stop, which waits until everything sent is acknowledged.
+    # acks="all" and idempotence: nothing is lost or doubled on the way. linger_ms: many small events in one request.
+    producer = AIOKafkaProducer(bootstrap_servers=KAFKA, acks="all", enable_idempotence=True, linger_ms=20)
+    try:
+        await producer.start()
         for _ in range(CALLS):
             await call_and_publish(producer)
+    finally:
+        await producer.stop()
     print(f"published {CALLS} calls of shop/pay to {KAFKA}; look at them: pipeline stats --service shop")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except KafkaConnectionError:
+        sys.exit(f"No Kafka answers at {KAFKA}. PIPELINE_KAFKA names another one.")

@@ -1,5 +1,6 @@
 """The documents tell the truth: what they name exists."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -11,7 +12,10 @@ import pytest
 import typer
 
 from pipeline.cli.main import app
-from tests.docs.documents import DOCUMENTS, ROOT, SETTINGS, make_targets, named, pipeline_commands, spans
+from pipeline.rules_file import parse_rules
+from pipeline.settings import Settings
+from schemas.generate import MODELS
+from tests.docs.documents import DOCUMENTS, ROOT, SETTINGS, blocks, make_targets, named, pipeline_commands, spans
 
 OF_ALL = pytest.mark.parametrize("document", DOCUMENTS, ids=named)
 GROUP = typer.main.get_command(app)
@@ -44,6 +48,19 @@ def test_every_setting_exists(document: Path) -> None:
 def test_every_make_target_exists(document: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert [name for name in make_targets(document) if not re.search(rf"^{name}:", makefile, re.MULTILINE)] == []
+
+
+@OF_ALL
+def test_every_rules_file_is_one_that_the_pipeline_takes(document: Path) -> None:
+    for text in (block for block in blocks(document, "yaml") if block.startswith("rules:")):
+        assert parse_rules(text, named(document), Settings().windows) != []
+
+
+@OF_ALL
+def test_every_event_keeps_to_the_contract(document: Path) -> None:
+    for event in map(json.loads, blocks(document, "json")):
+        if event.get("type") in MODELS:
+            MODELS[event["type"]].model_validate_json(json.dumps(event))
 
 
 @OF_ALL
