@@ -1,0 +1,54 @@
+"""Rules made ready for evaluation, once per rules file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pipeline.core.conditions import bucket_columns
+from pipeline.core.rule_match import RowIndex
+from pipeline.core.rules import Absence, CriticalError, Rule
+from pipeline.core.series import Series
+
+HIDDEN_BY = {"success_rate": "error_rate"}
+"""One cause pages once: people are not told of the one while the other, as grave or graver, fires on its series."""
+
+
+class CompiledRules:
+    """Rules by how they are evaluated. Evaluation only reads it, but for an index of rows that it keeps per shard.
+
+    `windowed` has the types that hide others before those that they hide.
+    """
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.by_name = {rule.name: rule for rule in rules}
+        every = self.by_name.values()
+        measured = [rule for rule in every if not isinstance(rule.condition, Absence | CriticalError)]
+        self.windowed: tuple[Rule, ...] = tuple(sorted(measured, key=lambda rule: rule.type in HIDDEN_BY))
+        self.absences: tuple[Rule, ...] = tuple(rule for rule in every if isinstance(rule.condition, Absence))
+        self.criticals: tuple[Rule, ...] = tuple(rule for rule in every if isinstance(rule.condition, CriticalError))
+        self.cuts = {
+            window: bucket_columns(rule for rule in measured if rule.window == window)
+            for window in {rule.window for rule in measured}
+        }
+        self._indexes: dict[int, RowIndex] = {}
+
+    def index(self, shard: int, series: Sequence[Series]) -> RowIndex:
+        """Return the index of a shard's rows; the one of the step before while its series are the same."""
+        index = self._indexes.get(shard)
+        if index is None or not index.is_for(series):
+            index = self._indexes[shard] = RowIndex(series)
+        return index
+
+
+def compile_rules(rules: Sequence[Rule], windows: Sequence[str]) -> CompiledRules:
+    """Return rules ready for evaluation; ValueError for a name used twice and for a window not among `windows`."""
+    names: set[str] = set()
+    for rule in rules:
+        if rule.name in names:
+            raise ValueError(f"two rules are named {rule.name!r}")
+        names.add(rule.name)
+    compiled = CompiledRules(rules)
+    for rule in compiled.windowed:
+        if rule.window not in windows:
+            raise ValueError(f"rule {rule.name!r}: window {rule.window!r} is not kept; there are {', '.join(windows)}")
+    return compiled

@@ -1,0 +1,113 @@
+"""One look at one shard while it is being evaluated: what it can see, and what was decided so far."""
+
+from __future__ import annotations
+
+from pipeline.core.alert_machine import Change, Look, Seen, decide, is_past, notice, owed
+from pipeline.core.alert_message import Evidence
+from pipeline.core.alert_reasons import Reason
+from pipeline.core.alert_rules import HIDDEN_BY, CompiledRules
+from pipeline.core.alert_state import ACTIVE, AlertStates, Key, SignalMarks
+from pipeline.core.alert_transition import Evaluation, advance, retire
+from pipeline.core.conditions import Figures
+from pipeline.core.rules import Rule, Severity, rank
+from pipeline.core.series import Series
+from pipeline.core.step_view import StepView
+
+
+class Step:
+    """The evaluation of one look. Reads the states as they were before it; each rule and series is decided once."""
+
+    def __init__(self, compiled: CompiledRules, view: StepView, states: AlertStates, look: Look) -> None:
+        self.compiled = compiled
+        self.view = view
+        self.states = states
+        self.look = look
+        self.evaluation = Evaluation(look)
+        self.index = compiled.index(states.shard, view.series)
+        self._figures: dict[str, Figures] = {}
+        self._hiding: dict[str, dict[Series, int]] = {}
+        self._retired: set[Key] = set()
+
+    def figures(self, window: str) -> Figures:
+        """Return the figures of a window, made once for all rules."""
+        if window not in self._figures:
+            self._figures[window] = Figures(self.view.window(window), self.compiled.cuts[window])
+        return self._figures[window]
+
+    def decide(self, rule: Rule, series: Series, seen: Seen) -> Change | Reason | None:
+        """Return what the look changes for a rule on a series; also what people are still owed."""
+        state = self.states.get(rule.name, series)
+        if state is not None and state.state in ACTIVE and state.last_transition.rule_type != rule.type:
+            return None  # the orphan of a rule that had the name before: `retire_orphans` ends it
+        result = decide(rule, state, seen, self.look)
+        if result is not None or state is None or not self.look.final or is_past(state, self.look) or not owed(state):
+            return result
+        late = Change("firing", state.severity, Reason.TOLD_LATE)
+        return late if self._may_tell(rule, series, late) else None
+
+    def _may_tell(self, rule: Rule, series: Series, change: Change) -> bool:
+        state = self.states.get(rule.name, series)
+        return notice(state, change, self.look, hidden=self.hidden(rule, series, change.severity)).notify
+
+    def change(
+        self,
+        rule: Rule,
+        series: Series,
+        change: Change,
+        evidence: Evidence,
+        *,
+        last_event_ms: int | None = None,
+        signals: SignalMarks | None = None,
+    ) -> None:
+        """Take in the transition that a change makes."""
+        transition = advance(
+            rule,
+            series,
+            self.states.get(rule.name, series),
+            change,
+            self.look,
+            evidence,
+            hidden=self.hidden(rule, series, change.severity),
+            last_event_ms=last_event_ms,
+            signals=signals,
+        )
+        self.evaluation.add(transition)
+
+    def hidden(self, rule: Rule, series: Series, severity: Severity) -> bool:
+        """Return whether an alert that says the same, as grave or graver, fires on the series after this look."""
+        hider = HIDDEN_BY.get(rule.type)
+        if hider is None:
+            return False
+        if hider not in self._hiding:
+            self._hiding[hider] = self._firing(hider)
+        return self._hiding[hider].get(series, 0) >= rank(severity)
+
+    def _firing(self, rule_type: str) -> dict[Series, int]:
+        """Return the gravest rank that fires by a type of rule on each series, this look's decisions included."""
+        changed = {transition.state.key: transition.state for transition in self.evaluation.transitions}
+        found: dict[Series, int] = {}
+        for rule in self.compiled.windowed:
+            if rule.type == rule_type:
+                now = {(rule.name, series): state for series, state in self.states.active(rule.name).items()}
+                now |= {key: state for key, state in changed.items() if key[0] == rule.name}
+                for (_, series), state in now.items():
+                    if state.state == "firing":
+                        found[series] = max(found.get(series, 0), rank(state.severity))
+        return found
+
+    def retire(self, name: str, series: Series, reason: Reason) -> None:
+        """End an alert whose rule has gone, or covers the series no more."""
+        state = self.states.get(name, series)
+        if state is not None and state.key not in self._retired and not is_past(state, self.look):
+            self._retired.add(state.key)
+            self.evaluation.add(retire(state, reason, self.look))
+
+    def retire_orphans(self) -> None:
+        """End all alerts of rules that are no longer there, and of rules that have become another type."""
+        for name in self.states.active_rules():
+            rule = self.compiled.by_name.get(name)
+            for series, state in self.states.active(name).items():
+                if rule is None:
+                    self.retire(name, series, Reason.RULE_REMOVED)
+                elif state.last_transition.rule_type != rule.type:
+                    self.retire(name, series, Reason.RULE_CHANGED)
