@@ -1,0 +1,8 @@
+"""The real servers, for every test of the stack. Each is started once a session, when the first test asks for it.
+
+With pytest-xdist each worker starts its own. Tests in other folders import what they need from the fixture files.
+"""
+
+from tests.stack.kafka_fixture import embedded_kafka, kafka, stack_settings
+
+__all__ = ["embedded_kafka", "kafka", "stack_settings"]
