@@ -58,13 +58,11 @@ def doubtful_events(kind: Kind[E], events: list[E]) -> set[int]:
 
 
 def _doubtful_names(kind: Kind[E], events: list[E]) -> set[int]:
-    doubtful: set[int] = set()
-    for name_of in kind.names:
-        names = {name for name in set(map(name_of, events)) if name is not None}
-        if not _all_fit(names):
-            bad = {name for name in names if not is_name(name)}
-            doubtful.update(place for place, event in enumerate(events) if name_of(event) in bad)
-    return doubtful
+    names = {name for name in kind.distinct_names(events) if name is not None}
+    if _all_fit(names):
+        return set()
+    bad = {name for name in names if not is_name(name)}
+    return {place for place, event in enumerate(events) if not bad.isdisjoint(kind.names(event))} if bad else set()
 
 
 def _all_fit(names: set[str]) -> bool:

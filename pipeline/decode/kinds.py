@@ -31,24 +31,54 @@ class Kind(Generic[E]):
     model: type[BaseModel]
     record: msgspec.json.Decoder[E | list[E]]
     element: msgspec.json.Decoder[E]
-    names: tuple[Callable[[E], Any], ...]
-    """Getters of the fields that must be names (`bounds.NAME_PATTERN`)."""
+    names: Callable[[E], tuple[str | None, ...]]
+    """The fields of an event that must be names (`bounds.NAME_PATTERN`)."""
+    distinct_names: Callable[[list[E]], set[str | None]]
+    """All names in many events: written out for each kind, because that is several times faster."""
 
 
-def _kind(topic: TopicKind, struct: type[E], model: type[BaseModel], names: tuple[str, ...]) -> Kind[E]:
-    return Kind(
-        topic=topic,
-        struct=struct,
-        model=model,
-        record=msgspec.json.Decoder(struct | list[struct]),  # type: ignore[valid-type] # a type made at run time
-        element=msgspec.json.Decoder(struct),
-        names=tuple(attrgetter(name) for name in names),
-    )
+def _operation_names(events: list[Operation]) -> set[str | None]:
+    names: set[str | None] = {event.operation for event in events}
+    return names | {event.service for event in events} | {event.environment for event in events}
 
 
-OPERATIONS = _kind("operations", Operation, OperationEvent, ("service", "operation", "environment"))
-ERRORS = _kind("errors", Error, ErrorEvent, ("service", "operation", "environment"))
-SAMPLES = _kind("samples", Sample, SampleEvent, ("service", "name", "environment"))
+def _error_names(events: list[Error]) -> set[str | None]:
+    names = {event.operation for event in events}
+    return names | {event.service for event in events} | {event.environment for event in events}
+
+
+def _sample_names(events: list[Sample]) -> set[str | None]:
+    names: set[str | None] = {event.name for event in events}
+    return names | {event.service for event in events} | {event.environment for event in events}
+
+
+OPERATIONS = Kind(
+    topic="operations",
+    struct=Operation,
+    model=OperationEvent,
+    record=msgspec.json.Decoder(Operation | list[Operation]),
+    element=msgspec.json.Decoder(Operation),
+    names=attrgetter("service", "operation", "environment"),
+    distinct_names=_operation_names,
+)
+ERRORS = Kind(
+    topic="errors",
+    struct=Error,
+    model=ErrorEvent,
+    record=msgspec.json.Decoder(Error | list[Error]),
+    element=msgspec.json.Decoder(Error),
+    names=attrgetter("service", "operation", "environment"),
+    distinct_names=_error_names,
+)
+SAMPLES = Kind(
+    topic="samples",
+    struct=Sample,
+    model=SampleEvent,
+    record=msgspec.json.Decoder(Sample | list[Sample]),
+    element=msgspec.json.Decoder(Sample),
+    names=attrgetter("service", "name", "environment"),
+    distinct_names=_sample_names,
+)
 
 KIND_OF_TYPE: dict[str, Kind[Any]] = {"operation": OPERATIONS, "error": ERRORS, "sample": SAMPLES}
 """By the `type` of an event."""
