@@ -1,0 +1,61 @@
+"""A batch: records of any number of partitions, each a contiguous range, that land together or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from pipeline.lander.records import Record
+
+P = TypeVar("P")
+
+MAX_BYTES = 32 * 1024 * 1024
+"""Values in one batch: bounds memory when records are large."""
+
+
+@dataclass(slots=True)
+class Batch(Generic[P]):
+    """Records as they were fetched, by partition. `P` names a partition.
+
+    `started_ms` is when the first record came, None as long as there is none.
+    """
+
+    records: dict[P, list[Record]] = field(default_factory=dict)
+    length: int = 0
+    value_bytes: int = 0
+    started_ms: int | None = None
+
+    def add(self, fetched: Mapping[P, Sequence[Record]], now_ms: int) -> None:
+        """Append what was fetched; each partition's records follow on those that are there."""
+        for partition, records in fetched.items():
+            self.records.setdefault(partition, []).extend(records)
+            self.length += len(records)
+            self.value_bytes += sum(len(record.value or b"") for record in records)
+        if self.started_ms is None and self.length:
+            self.started_ms = now_ms
+
+    def is_full(self, max_records: int) -> bool:
+        """Return whether nothing more may be added."""
+        return self.length >= max_records or self.value_bytes >= MAX_BYTES
+
+    def is_due(self, now_ms: int, wait_ms: int) -> bool:
+        """Return whether its first record has waited long enough."""
+        return self.started_ms is not None and now_ms - self.started_ms >= wait_ms
+
+    def in_order(self) -> Iterator[Record]:
+        """Yield all records, partition by partition."""
+        for records in self.records.values():
+            yield from records
+
+    def next_offsets(self) -> dict[P, int]:
+        """Return by partition the offset to commit once everything has landed."""
+        return {partition: records[-1].offset + 1 for partition, records in self.records.items() if records}
+
+
+def count_by_topic(records: Iterable[Record]) -> dict[str, int]:
+    """Return how many records of each topic there are."""
+    counts: dict[str, int] = {}
+    for record in records:
+        counts[record.topic] = counts.get(record.topic, 0) + 1
+    return counts

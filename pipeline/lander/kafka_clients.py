@@ -1,0 +1,57 @@
+"""The lander's Kafka clients: a consumer of everything that lands, and a producer of dead letters."""
+
+from __future__ import annotations
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+
+from pipeline.settings import Settings
+from pipeline.topics import RECORD_BYTES, topics_of
+
+FETCH_BYTES_IN_ALL = 32 * 1024 * 1024
+"""Fetched and not yet taken, over all partitions."""
+
+
+def landed_topics(settings: Settings) -> tuple[str, ...]:
+    """Return the topics that the lander reads."""
+    topics = topics_of(settings)
+    return (*topics.events(), topics.panes, topics.stats, topics.alerts, topics.dead)
+
+
+def group_of(settings: Settings) -> str:
+    """Return the lander's consumer group, with the namespace in front."""
+    return f"{settings.namespace}.pipeline-lander" if settings.namespace else "pipeline-lander"
+
+
+def make_consumer(settings: Settings) -> AIOKafkaConsumer:
+    """Return a consumer that is not started. It commits nothing by itself."""
+    partitions = settings.partitions * (len(landed_topics(settings)) - 1) + 1
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka,
+        group_id=group_of(settings),
+        group_instance_id=f"{settings.worker_id}-lander" if settings.worker_id else None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        # At least one record comes whatever its size, so this bounds memory and not what can be read.
+        max_partition_fetch_bytes=min(4 * 1024 * 1024, max(256 * 1024, FETCH_BYTES_IN_ALL // partitions)),
+        fetch_max_bytes=FETCH_BYTES_IN_ALL // 2,
+        fetch_max_wait_ms=100,
+        session_timeout_ms=10_000,
+        heartbeat_interval_ms=3_000,
+        rebalance_timeout_ms=15_000,
+        metadata_max_age_ms=30_000,
+        partition_assignment_strategy=(StickyPartitionAssignor,),
+        check_crcs=False,
+    )
+
+
+def make_producer(settings: Settings) -> AIOKafkaProducer:
+    """Return an idempotent producer that is not started."""
+    return AIOKafkaProducer(
+        bootstrap_servers=settings.kafka,
+        acks="all",
+        enable_idempotence=True,
+        max_request_size=RECORD_BYTES,
+        compression_type="lz4",
+    )

@@ -1,0 +1,124 @@
+"""The consumer loop: fetch, gather a batch, land it while the next one gathers, commit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from contextlib import suppress
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, RebalanceInProgressError
+
+from pipeline.lander.batch import Batch
+from pipeline.lander.contents import Unusable, read_contents
+from pipeline.lander.dead_letters import send_dead_letters
+from pipeline.lander.inserter import Inserter
+from pipeline.lander.rebalance import Ownership, check_offsets
+from pipeline.lander.rows import Rows
+from pipeline.settings import Settings
+
+_POLL_MS = 50
+_LOST_OWNERSHIP = (CommitFailedError, IllegalStateError, RebalanceInProgressError)
+
+log = logging.getLogger(__name__)
+
+
+class Loop:
+    """One lander's state: a batch that gathers, and at most one that is landing.
+
+    So memory holds two batches and what aiokafka has fetched ahead, however long ClickHouse is away. `counts` has rows
+    by table since the start, and `refused` (the aggregator's dead letters) and `landing` (ours).
+    """
+
+    def __init__(
+        self, settings: Settings, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, inserter: Inserter
+    ) -> None:
+        self.ownership = Ownership(self._drop)
+        self.counts: Counter[str] = Counter()
+        self._settings = settings
+        self._consumer = consumer
+        self._producer = producer
+        self._inserter = inserter
+        self._gathering: Batch[TopicPartition] = Batch()
+        self._landing: asyncio.Task[None] | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Land batches until `stop` is set, then what has gathered; that last one only if ClickHouse takes it soon."""
+        while not stop.is_set():
+            await self._fetch()
+            await self._launch()
+        await self._finish()
+
+    async def _fetch(self) -> None:
+        ownership = self.ownership
+        if ownership.unchecked:
+            unchecked, ownership.unchecked = ownership.unchecked, set()
+            await check_offsets(self._consumer, unchecked, self._settings.epoch)
+        generation = ownership.generation
+        room = self._settings.batch_rows - self._gathering.length
+        self._pause(paused=self._gathering.is_full(self._settings.batch_rows))
+        # Polled even when everything is paused: a consumer that stops polling is put out of its group.
+        fetched = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=max(room, 1))
+        if generation == ownership.generation:
+            self._gathering.add(fetched, _now_ms())
+
+    def _pause(self, *, paused: bool) -> None:
+        if paused:
+            self._consumer.pause(*(self._consumer.assignment() - self._consumer.paused()))
+        elif self._consumer.paused():
+            self._consumer.resume(*self._consumer.paused())
+
+    async def _launch(self) -> None:
+        """Start to land what has gathered, if it is due and nothing else is landing."""
+        if self._landing is not None:
+            if not self._landing.done():
+                return
+            landing, self._landing = self._landing, None
+            await landing
+        settings = self._settings
+        if self._gathering.is_full(settings.batch_rows) or self._gathering.is_due(_now_ms(), settings.batch_ms):
+            batch, self._gathering = self._gathering, Batch()
+            self._landing = asyncio.create_task(self._land(batch))
+
+    async def _land(self, batch: Batch[TopicPartition]) -> None:
+        contents = await asyncio.to_thread(read_contents, list(batch.in_order()), self._settings)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._land_rows(rows)) for rows in contents.rows]
+        unusable = contents.unusable + [one for task in tasks for one in task.result()]
+        self.counts["landing"] += await send_dead_letters(self._producer, unusable, self._settings)
+        self.counts["refused"] += contents.refused
+        try:
+            await self._consumer.commit(batch.next_offsets())
+        except _LOST_OWNERSHIP as error:
+            log.info("partitions moved while a batch landed; it will be read again, which changes nothing: %s", error)
+
+    async def _land_rows(self, rows: Rows) -> list[Unusable]:
+        refusals = await self._inserter.land(rows)
+        self.counts[rows.table.name] += rows.length - len(refusals)
+        return [Unusable(rows.origin_of(refusal.row), refusal.detail) for refusal in refusals]
+
+    async def _drop(self) -> None:
+        """Let go of everything that is not committed."""
+        self._gathering = Batch()
+        landing, self._landing = self._landing, None
+        if landing is not None:
+            landing.cancel()
+            with suppress(asyncio.CancelledError):
+                await landing
+
+    async def _finish(self) -> None:
+        """Land the rest; give up after a while, because whatever has not landed is still in Kafka."""
+        try:
+            async with asyncio.timeout(self._settings.stop_seconds / 2):
+                if self._landing is not None:
+                    await self._landing
+                if self._gathering.length:
+                    await self._land(self._gathering)
+        except TimeoutError:
+            log.warning("ClickHouse did not take the last batch in time: the next start reads it again")
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

@@ -1,0 +1,53 @@
+"""Retention that follows the settings: a table whose TTL differs from what is set gets a new one."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.lander.migrate import Client
+
+_TTL = re.compile(r"TTL toDateTime\(received_at\) \+ (toInterval\w+\(\d+\))")
+
+log = logging.getLogger(__name__)
+
+
+def intervals(settings: Settings) -> dict[str, str]:
+    """Return by table how long a row is kept, counted from when Kafka received it."""
+    slots = f"toIntervalDay({settings.slots_days})"
+    raw = f"toIntervalDay({settings.raw_days})"
+    rollup = f"toIntervalMonth({settings.rollup_months})"
+    alerts = f"toIntervalDay({settings.alerts_days})"
+    return {
+        "operations_log": raw,
+        "errors_log": raw,
+        "samples_log": raw,
+        "slots_log": slots,
+        "panes_1m_log": rollup,
+        "panes_1h_log": rollup,
+        "window_stats_log": slots,
+        "alerts_log": alerts,
+        "dead_letters_log": raw,
+    }
+
+
+def apply_retention(client: Client, settings: Settings, cluster: str = "") -> list[str]:
+    """Alter the tables whose TTL is not what the settings say; return their names."""
+    suffix, on_cluster = ("_local", f"ON CLUSTER '{cluster}'") if cluster else ("", "")
+    wanted = {f"{table}{suffix}": interval for table, interval in intervals(settings).items()}
+    rows = client.query(
+        "SELECT name, create_table_query FROM system.tables WHERE database = {database:String}",
+        {"database": settings.database},
+    ).result_rows
+    current = {str(name): match[1] for name, query in rows if (match := _TTL.search(str(query)))}
+    changed = [table for table, interval in wanted.items() if current.get(table, interval) != interval]
+    for table in changed:
+        client.command(
+            f"ALTER TABLE {settings.database}.{table} {on_cluster} MODIFY TTL toDateTime(received_at) + {wanted[table]}"
+        )
+        log.info("retention of %s changed from %s to %s", table, current[table], wanted[table])
+    return changed

@@ -1,0 +1,59 @@
+"""The lander: everything from Kafka into ClickHouse, in batches whose offsets are committed after they have landed."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from functools import partial
+
+from pipeline.clickhouse_client import connect, parse_address
+from pipeline.errors import FatalError
+from pipeline.lander.inserter import Inserter
+from pipeline.lander.kafka_clients import landed_topics, make_consumer, make_producer
+from pipeline.lander.loop import Loop
+from pipeline.lander.preparing import prepare_history
+from pipeline.lander.roll_up import keep_rolling
+from pipeline.settings import Settings
+from pipeline.topic_admin import ensure_topics, wait_for_kafka
+
+_GC_THRESHOLD = (50_000, 20, 100)
+"""Batches are many short-lived objects without cycles: with Python's default the collector takes much of the time."""
+
+log = logging.getLogger(__name__)
+
+
+async def run_lander(settings: Settings, stop: asyncio.Event) -> None:
+    """Run one lander against `settings.kafka` and `settings.clickhouse` until `stop` is set.
+
+    Several share the partitions. While ClickHouse is away it waits, with bounded memory, and commits nothing. Raises
+    FatalError when it can't go on.
+    """
+    if settings.kafka is None or settings.clickhouse is None:
+        raise FatalError("the lander needs Kafka and ClickHouse: set PIPELINE_KAFKA and PIPELINE_CLICKHOUSE")
+    gc.set_threshold(*_GC_THRESHOLD)
+    if not (await prepare_history(settings, stop) and await wait_for_kafka(settings.kafka, stop)):
+        return
+    await ensure_topics(settings)
+    await _land_until(settings, stop)
+
+
+async def _land_until(settings: Settings, stop: asyncio.Event) -> None:
+    assert settings.clickhouse is not None
+    address = str(parse_address(settings.clickhouse))
+    inserter = Inserter(partial(connect, settings), settings.database, address, settings.batch_rows)
+    consumer, producer = make_consumer(settings), make_producer(settings)
+    loop = Loop(settings, consumer, producer, inserter)
+    consumer.subscribe(landed_topics(settings), listener=loop.ownership)
+    rolling = asyncio.create_task(keep_rolling(settings, stop))
+    try:
+        await producer.start()
+        await consumer.start()
+        log.info("landing from %s into %s, database %s", settings.kafka, address, settings.database)
+        await loop.run(stop)
+    finally:
+        rolling.cancel()
+        inserter.close()
+        await consumer.stop()
+        await producer.stop()
+        log.info("landed since the start: %s", dict(loop.counts))
