@@ -1,0 +1,37 @@
+"""One alert's transition as one line in the terminal."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from pipeline.cli.figures import clock, measured
+from schemas.structs import Alert
+
+STYLES = {"firing": "bold red", "pending": "yellow", "recovering": "yellow", "resolved": "green", "inactive": "dim"}
+"""Colour by state, from the gravest to the least."""
+
+_MARKS = {"firing": "●", "pending": "○", "recovering": "◐", "resolved": "✓", "inactive": "·"}
+
+
+def alert_line(alert: Alert) -> Text:
+    """Return when, state, severity, rule, series and what was measured, in the state's colour."""
+    style = STYLES[alert.state] if alert.state != "firing" or alert.severity == "critical" else "yellow"
+    line = Text.assemble(
+        (f"{clock(_when_ms(alert))} ", "dim"),
+        (f"{_MARKS[alert.state]} {alert.state.upper():<8} {alert.severity:<8} ", style),
+        (f"{alert.rule} ", "bold"),
+        alert.series,
+    )
+    return line.append(f"  {_measure(alert)}", "dim")
+
+
+def _when_ms(alert: Alert) -> int:
+    when_ms = {"firing": alert.fired_ms, "resolved": alert.resolved_ms}.get(alert.state)
+    return when_ms or alert.step_end_ms
+
+
+def _measure(alert: Alert) -> str:
+    if alert.value is None:
+        return ""
+    limit = f" {alert.comparison} {measured(alert.threshold, alert.unit)}" if alert.threshold is not None else ""
+    return f"{measured(alert.value, alert.unit)}{limit if alert.state != 'resolved' else ''} over {alert.window}"

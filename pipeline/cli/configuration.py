@@ -1,0 +1,80 @@
+"""Settings for a command: read, explained when wrong, and completed with the addresses of a running `pipeline up`."""
+
+from __future__ import annotations
+
+import sys
+
+from pydantic import ValidationError
+
+from pipeline.errors import FatalError
+from pipeline.settings import Settings
+from pipeline.up.runfile import read_running, runfile_path
+
+_PREFIX = "PIPELINE_"
+
+
+def load() -> Settings:
+    """Return the settings of this environment; raises FatalError that names each wrong variable and what is allowed."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise FatalError(explain(error)) from None
+    except ValueError as error:  # pydantic-settings: a list that is not JSON
+        raise FatalError(_explain_list(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """Return one line per wrong setting: its variable, what was found, what is allowed."""
+    lines = []
+    for one in error.errors():
+        name = _PREFIX + str(one["loc"][0]).upper() if one["loc"] else _PREFIX + "…"
+        lines.append(f"{name}={one['input']!s} cannot be used: {_allowed(one['msg'])}{_described(one['loc'])}")
+    return "\n".join(lines)
+
+
+def resolve(settings: Settings, *, kafka: bool = True, clickhouse: bool = True) -> Settings:
+    """Return settings with both addresses filled in.
+
+    What the settings name comes first, then a `pipeline up` that runs in this home. Raises FatalError where one that
+    is needed (`kafka`, `clickhouse`) is neither named nor running.
+    """
+    missing = (kafka and not settings.kafka) or (clickhouse and not settings.clickhouse)
+    running = read_running(settings) if not (settings.kafka and settings.clickhouse) else None
+    if running is not None:
+        found = {"kafka": settings.kafka or running.kafka, "clickhouse": settings.clickhouse or running.clickhouse}
+        return settings.model_copy(update=found)
+    if missing:
+        raise FatalError(
+            f"No pipeline is running here (looked in {runfile_path(settings)}). Start one with `pipeline up`, "
+            "or set PIPELINE_KAFKA and PIPELINE_CLICKHOUSE."
+        )
+    return settings
+
+
+def require_named(settings: Settings, worker: str, names: tuple[str, ...]) -> Settings:
+    """Return the settings with addresses for a worker that runs alone; raises FatalError that names what is missing."""
+    try:
+        return resolve(settings, kafka="kafka" in names, clickhouse="clickhouse" in names)
+    except FatalError:
+        wanted = " and ".join(_PREFIX + name.upper() for name in names if not getattr(settings, name))
+        raise FatalError(
+            f"The {worker} needs {wanted}: set it to the address of a server, or start everything with `pipeline up`."
+        ) from None
+
+
+def _allowed(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Input should", "it should")
+
+
+def _described(location: tuple[int | str, ...]) -> str:
+    field = Settings.model_fields.get(str(location[0])) if location else None
+    return f" ({field.description})" if field is not None and field.description else ""
+
+
+def _explain_list(error: ValueError) -> str:
+    words = str(error).split('"')
+    name = words[1] if len(words) > 1 else "?"
+    return (
+        f"{_PREFIX}{name.upper()} cannot be used: it has to be a JSON list, for example "
+        f'{_PREFIX}WINDOWS=\'["1m","5m"]\'. {sys.exc_info()[0] and error}'
+    )

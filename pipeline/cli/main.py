@@ -1,0 +1,54 @@
+"""The `pipeline` command: puts the commands together and turns errors into sentences. One file a command beside it."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from pipeline.cli.alerts import alerts
+from pipeline.cli.console import fail
+from pipeline.cli.demo import demo
+from pipeline.cli.doctor import doctor
+from pipeline.cli.publish import publish
+from pipeline.cli.reckon import reckon
+from pipeline.cli.sql import sql
+from pipeline.cli.stats import stats
+from pipeline.cli.topics import topics
+from pipeline.cli.up import up
+from pipeline.cli.worker import aggregator, evaluator, lander
+from pipeline.errors import FatalError, RetryableError
+
+app = typer.Typer(
+    name="pipeline",
+    help="Operation and error events in by Kafka; sliding-window rates, percentiles, alerts and history out.",
+    epilog="Settings are environment variables PIPELINE_…; `pipeline doctor` shows what they are.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_PANELS = {
+    "Run": (demo, up, aggregator, evaluator, lander),
+    "Send": (publish,),
+    "Look": (stats, alerts, sql, topics),
+    "Check": (doctor, reckon),
+}
+for _panel, _commands in _PANELS.items():
+    for _command in _commands:
+        app.command(rich_help_panel=_panel)(_command)
+
+
+def main() -> None:
+    """Run the command line. Exit code 1: it failed and said why; 2: wrong usage; 130: Ctrl-C."""
+    try:
+        app()
+    except (FatalError, RetryableError) as error:
+        fail(str(error))
+    except BrokenPipeError:  # the reader of a pipe left, as `head` does
+        sys.stderr.close()
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""`pipeline aggregator`, `evaluator` and `lander`: one process against servers named in settings."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.configuration import load, require_named
+from pipeline.cli.console import complain
+from pipeline.errors import FatalError
+from pipeline.settings import Settings
+from pipeline.up.worker import EXIT_FATAL
+
+Service = Callable[[Settings, asyncio.Event], Awaitable[None]]
+Supervised = Annotated[bool, typer.Option("--supervised", hidden=True, help="Stop when stdin closes.")]
+
+_INTERRUPTED = 130
+_log = logging.getLogger("pipeline")
+
+
+def aggregator(supervised: Supervised = False) -> None:
+    """Run one aggregator: events in, snapshots of panes, dead letters and signals out.
+
+    Several share the partitions. Needs PIPELINE_KAFKA, or a running `pipeline up`.
+    """
+    _run("aggregator", "pipeline.aggregator.service", ("kafka",), supervised)
+
+
+def evaluator(supervised: Supervised = False) -> None:
+    """Run one evaluator: snapshots of panes in, stats of sliding windows and alerts out.
+
+    Several share the partitions. Needs PIPELINE_KAFKA, or a running `pipeline up`.
+    """
+    _run("evaluator", "pipeline.evaluator.service", ("kafka",), supervised)
+
+
+def lander(supervised: Supervised = False) -> None:
+    """Run one lander: everything from Kafka into ClickHouse.
+
+    Several share the partitions. Needs PIPELINE_KAFKA and PIPELINE_CLICKHOUSE, or a running `pipeline up`.
+    """
+    _run("lander", "pipeline.lander.service", ("kafka", "clickhouse"), supervised)
+
+
+def _run(name: str, module: str, needs: tuple[str, ...], supervised: bool) -> None:
+    settings = require_named(load(), name, needs)
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    if supervised:
+        threading.Thread(target=_stop_with_parent, args=(settings.stop_seconds,), daemon=True).start()
+    # Imported by name, here: Faust and all that comes with it takes a second that no other command should wait for.
+    service: Service = getattr(importlib.import_module(module), f"run_{name}")
+    try:
+        code = asyncio.run(_until_told(name, service, settings))
+    except FatalError as error:
+        if not supervised:
+            raise
+        complain(str(error))
+        code = EXIT_FATAL
+    sys.exit(code)
+
+
+async def _until_told(name: str, service: Service, settings: Settings) -> int:
+    """Run a service until SIGINT or SIGTERM and return the exit code; leaves at once at the second signal."""
+    told: list[int] = []
+    stop = asyncio.Event()
+
+    def on_signal(number: int) -> None:
+        if told:
+            os._exit(128 + number)
+        told.append(number)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal, number)
+    running = asyncio.ensure_future(service(settings, stop))
+    watching = asyncio.create_task(stop.wait())
+    await asyncio.wait((running, watching), return_when=asyncio.FIRST_COMPLETED)
+    watching.cancel()
+    if not running.done():
+        await asyncio.wait((running,), timeout=settings.stop_seconds)
+    if not running.done():
+        _log.error("the %s did not stop within %g s (PIPELINE_STOP_SECONDS) and is ended", name, settings.stop_seconds)
+        logging.shutdown()
+        os._exit(1)
+    await running
+    return _INTERRUPTED if told == [signal.SIGINT] else 0
+
+
+def _stop_with_parent(limit_seconds: float) -> None:
+    """Wait until stdin closes, which is when the supervisor is gone, then stop this process."""
+    with contextlib.suppress(OSError):
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(limit_seconds + 1)
+    os._exit(1)
