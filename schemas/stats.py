@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ErrorsBySeverity(BaseModel):
-    """Error events by severity, by weight."""
+    """Error events by severity, each as many times as its weight."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
@@ -49,7 +49,7 @@ class WindowStats(BaseModel):
     slow_per_minute: float = Field(ge=0, description="The same per minute.")
     error_events: int = Field(ge=0, description="Error events, each counted as one; apart from failures.")
     errors_per_second: float = Field(ge=0, description="Error events per second.")
-    errors_by_severity: ErrorsBySeverity = Field(description="Error events by severity, by weight.")
+    errors_by_severity: ErrorsBySeverity = Field(description="The same, counted apart and by weight.")
     status_codes: dict[str, int] = Field(default_factory=dict, description="Calls by status code.")
 
 

@@ -157,6 +157,17 @@ def test_a_record_of_exactly_the_greatest_size_counts() -> None:
     assert len(decode_operations([fits, fits]).events) == 2
 
 
+@pytest.mark.parametrize("company", [0, 1, 200])
+def test_metadata_may_have_32_levels_and_not_33_in_any_company(company: int) -> None:
+    others = [event(metadata={"a": 1})] * company
+    deepest: dict[str, Any] = {}
+    for _ in range(31):
+        deepest = {"a": deepest}
+    assert decode_operations([*others, event(metadata=deepest)]).rejections == []
+    (rejection,) = decode_operations([*others, event(metadata={"a": deepest})]).rejections
+    assert (rejection.record, rejection.detail) == (company, "metadata is nested deeper than 32 levels")
+
+
 def test_brackets_in_text_are_no_nesting() -> None:
     assert decode_operations([event(metadata={"x": "{[" * 100})]).rejections == []
 

@@ -33,7 +33,7 @@ def test_there_is_no_schema_without_a_model() -> None:
 
 def described(schema: dict[str, Any]) -> list[bool]:
     nested = [flag for definition in schema.get("$defs", {}).values() for flag in described(definition)]
-    return [bool(field.get("description")) for field in schema["properties"].values()] + nested
+    return [bool(field.get("description")) for field in schema.get("properties", {}).values()] + nested
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -57,12 +57,15 @@ def test_every_event_on_the_page_is_accepted() -> None:
         parse_line(json.dumps(json.loads(block)).encode())
 
 
-def test_the_bounds_on_the_page_are_those_of_the_schemas() -> None:
-    for kind in EVENTS:
-        for name, field in json.loads(schema_text(kind))["properties"].items():
-            row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |"))
-            for option in [field, *field.get("anyOf", [])]:
-                for bound in ("maxLength", "minimum", "maximum"):
-                    if bound in option:
-                        assert f"{option[bound]:,g}".replace("e+0", "e+") or row
-                        assert f"{int(option[bound]):,}" in row, (name, bound)
+def bounds_of(field: dict[str, Any]) -> set[str]:
+    options = [field, *field.get("anyOf", [])]
+    return {
+        f"{int(option[name]):,}" for option in options for name in ("maxLength", "minimum", "maximum") if name in option
+    }
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_the_bounds_on_the_page_are_those_of_the_schemas(kind: str) -> None:
+    for name, field in json.loads(schema_text(kind))["properties"].items():
+        rows = [line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |")]
+        assert {bound for bound in bounds_of(field) if not any(bound in row for row in rows)} == set(), name
