@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zlib
 from collections.abc import Callable
 from typing import Protocol
@@ -11,6 +10,9 @@ import lz4.frame
 import zstandard
 
 from pipeline.embedded.clickhouse_errors import CANNOT_DECOMPRESS, TOO_MANY_BYTES, ServerError
+
+_STEP_BYTES = 4096
+"""How much is unpacked at a time, so that a small body can't become gigabytes before its size is looked at."""
 
 
 class Packer(Protocol):
@@ -21,6 +23,18 @@ class Packer(Protocol):
 
     def flush(self) -> bytes:
         """Return the rest."""
+
+
+class _Frame(Protocol):
+    """Unpacks one frame, as the classes of zlib, lz4 and zstandard do."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes | None: ...
+
+    def decompress(self, piece: bytes, /) -> bytes: ...
 
 
 class _Plain:
@@ -83,7 +97,7 @@ def unpack(body: bytes, encoding: str, limit_bytes: int) -> bytes:
             case "lz4":
                 return _frames(body, limit_bytes, lz4.frame.LZ4FrameDecompressor)
             case "zstd":
-                return _zstd(body, limit_bytes)
+                return _frames(body, limit_bytes, lambda: zstandard.ZstdDecompressor().decompressobj())
     except (zlib.error, zstandard.ZstdError, RuntimeError, EOFError) as error:
         raise ServerError(
             CANNOT_DECOMPRESS, f"The body is not {encoding}, as Content-Encoding says: {error}"
@@ -100,23 +114,17 @@ def too_large(limit_bytes: int) -> ServerError:
     )
 
 
-def _frames(body: bytes, limit_bytes: int, opener: Callable[[], object]) -> bytes:
-    parts, size = [], 0
-    while body:
+def _frames(body: bytes, limit_bytes: int, opener: Callable[[], _Frame]) -> bytes:
+    parts, size, at = [], 0, 0
+    while at < len(body):
         frame = opener()
-        parts.append(frame.decompress(body, limit_bytes - size + 1))  # type: ignore[attr-defined]  # zlib's and lz4's
-        size += len(parts[-1])
-        if size > limit_bytes:
-            raise too_large(limit_bytes)
-        if not frame.eof:  # type: ignore[attr-defined]
-            raise EOFError("it ends in the middle of a frame")
-        body = frame.unused_data  # type: ignore[attr-defined]
+        while not frame.eof:
+            step = body[at : at + _STEP_BYTES]
+            if not step:
+                raise EOFError("it ends in the middle of a frame")
+            parts.append(frame.decompress(step))
+            at += len(step) - len(frame.unused_data or b"")
+            size += len(parts[-1])
+            if size > limit_bytes:
+                raise too_large(limit_bytes)
     return b"".join(parts)
-
-
-def _zstd(body: bytes, limit_bytes: int) -> bytes:
-    reader = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(body), read_across_frames=True)
-    unpacked = reader.read(limit_bytes + 1)
-    if len(unpacked) > limit_bytes:
-        raise too_large(limit_bytes)
-    return unpacked

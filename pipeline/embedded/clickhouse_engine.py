@@ -20,6 +20,7 @@ from pipeline.errors import FatalError
 
 _STREAMED = {"native", "csv", "tabseparated", "tsv", "rowbinary", "jsoneachrow", "jsoncompacteachrow"}
 """Formats whose pieces are one whole when put together: without a header, without an end."""
+_STREAMED_VERBS = {"select", "with", "from", "("}
 _PYTHON_FORMATS = {"arrowtable", "dataframe", "datastore"}
 
 
@@ -75,7 +76,7 @@ class Engine:
         self._keeper.close()
 
     def _text(self, sql: str) -> str:
-        raw: bytes = self._keeper.query(sql, "TabSeparated").bytes()
+        raw: bytes = self._keeper.query(sql, "TabSeparatedRaw").bytes()
         return raw.decode().strip()
 
 
@@ -99,14 +100,18 @@ class Handle:
             piece = self._stream.fetch()
         return b"" if piece is None else bytes(piece.bytes())
 
-    def undo(self) -> None:
-        """Take back what the request set, so that the session's next one doesn't see it."""
+    def undo(self) -> bool:
+        """Take back what the request set, so that the session's next one doesn't see it; tell whether that worked."""
         if self._stream is not None:
             self._stream.cancel()
             self._stream = None
         undo, self._undo = self._undo, []
-        for sql in undo:
-            self._connection.query(sql)
+        try:
+            for sql in undo:
+                self._connection.query(sql)
+        except Exception:  # noqa: BLE001 - chDB's own class is a bare Exception
+            return False  # such as readonly=1, which nothing takes back
+        return True
 
     def close(self) -> None:
         """Close the connection, and with it whatever it still runs."""
@@ -140,7 +145,7 @@ class Handle:
         wanted = statement.output_format or query.default_format or "TabSeparated"
         if wanted.lower() in _PYTHON_FORMATS:
             raise ServerError(UNKNOWN_FORMAT, f"Unknown format {wanted}")
-        if statement.returns_rows and not query.whole and wanted.lower() in _STREAMED:
+        if not query.whole and _can_stream(statement, wanted):
             return self._begin_stream(statement, wanted, query.parameters)
         result = self._connection.query(statement.sql, wanted, query.parameters)
         return Answer(bytes(result.bytes()), wanted if statement.returns_rows else None, _counts(result))
@@ -157,6 +162,10 @@ class Handle:
             inserter.append(statement.rows)
             done = inserter.finish()
         return Answer(b"", None, Counts(0, 0, done.rows_written, done.bytes_written, 0, 0, int(done.elapsed * 1e9)))
+
+
+def _can_stream(statement: Statement, wanted: str) -> bool:
+    return statement.returns_rows and statement.verb in _STREAMED_VERBS and wanted.lower() in _STREAMED
 
 
 @contextlib.contextmanager

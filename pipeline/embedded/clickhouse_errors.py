@@ -98,4 +98,4 @@ def from_engine(error: Exception) -> ServerError:
     text, code = _VERSION.sub("", str(error)).strip(), 0
     while found := _PREFIX.match(text):
         code, text = int(found[1]), text[found.end() :]
-    return ServerError(code or UNKNOWN_EXCEPTION, re.sub(r"(\([A-Z_]+\))(?:\s*\1)+$", r"\1", text))
+    return ServerError(code or UNKNOWN_EXCEPTION, re.sub(r"(\([A-Z_]+\))(?:\.?\s*\1)+$", r"\1", text))

@@ -44,6 +44,7 @@ class Query:
     session_must_exist: bool = False
     session_ends: bool = False
     whole: bool = False
+    reads_only: bool = False
     encoding: str = ""
 
 
@@ -59,7 +60,8 @@ async def read(request: web.Request, limit_bytes: int) -> Query:
         text=text,
         query_id=fields.get("query_id") or str(uuid.uuid4()),
         parameters={name[6:]: value for name, value in fields.items() if name.startswith("param_")},
-        settings=_settings(fields, request.method),
+        settings=_settings(fields),
+        reads_only=request.method == "GET",
         database=fields.get("database") or request.headers.get("X-ClickHouse-Database") or "",
         default_format=fields.get("default_format") or request.headers.get("X-ClickHouse-Format") or "",
         session_id=fields.get("session_id", ""),
@@ -108,13 +110,11 @@ def _refuse_native_frames(fields: dict[str, str]) -> None:
             )
 
 
-def _settings(fields: dict[str, str], method: str) -> dict[str, str]:
+def _settings(fields: dict[str, str]) -> dict[str, str]:
     settings = {n: value for n, value in fields.items() if n not in _TRANSPORT and not n.startswith("param_")}
     for name in settings:
         if not _SETTING.fullmatch(name):
             raise ServerError(UNKNOWN_SETTING, f"Unknown setting {name!r}")
-    if method == "GET":
-        settings["readonly"] = "2"
     return settings
 
 

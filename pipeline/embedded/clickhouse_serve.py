@@ -22,6 +22,9 @@ from pipeline.errors import FatalError
 MAX_BODY_BYTES = 256 * 1024 * 1024
 PASSWORD = "PIPELINE_CLICKHOUSE_PASSWORD"  # noqa: S105 - the name of a variable
 READER_PASSWORD = "PIPELINE_CLICKHOUSE_READER_PASSWORD"  # noqa: S105 - the name of a variable
+_URL_BYTES = 1024 * 1024
+_KEEP_SECONDS = 3600.0
+"""Longer than clients keep a connection, so that none is closed just when a client sends an insert by it."""
 _GRACE_SECONDS = 2.0
 _CLOSE_SECONDS = 3.0
 
@@ -53,7 +56,14 @@ async def _serve(options: argparse.Namespace) -> int:
     stop = asyncio.Event()
     engine = Engine(options.path.resolve())
     server = Server(engine, users(password, reader_password), options.max_body_bytes)
-    runner = web.AppRunner(server.app(), auto_decompress=False, access_log=None, shutdown_timeout=_GRACE_SECONDS)
+    runner = web.AppRunner(
+        server.app(),
+        auto_decompress=False,  # bodies have encodings that aiohttp doesn't know, and frames that it would lose
+        access_log=None,
+        shutdown_timeout=_GRACE_SECONDS,
+        keepalive_timeout=_KEEP_SECONDS,
+        max_line_size=_URL_BYTES,
+    )
     await runner.setup()
     await web.SockSite(runner, listener).start()
     for number in (signal.SIGTERM, signal.SIGINT):

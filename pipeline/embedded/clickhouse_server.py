@@ -13,7 +13,7 @@ from aiohttp import web
 
 from pipeline.embedded.clickhouse_engine import Engine, Handle
 from pipeline.embedded.clickhouse_errors import ServerError
-from pipeline.embedded.clickhouse_guard import Guard, check_origin
+from pipeline.embedded.clickhouse_guard import Guard, check_get, check_origin
 from pipeline.embedded.clickhouse_reply import Reply
 from pipeline.embedded.clickhouse_request import Query, read
 from pipeline.embedded.clickhouse_sessions import Sessions
@@ -40,7 +40,7 @@ class Server:
 
     def app(self) -> web.Application:
         """Return the application, to be served by a runner with auto_decompress=False: bodies are unpacked here."""
-        app = web.Application()
+        app = web.Application(client_max_size=self._max_body_bytes)
         for path in ("/ping", "/replicas_status"):
             app.router.add_get(path, _ping)
         app.router.add_get("/", self._answer)
@@ -83,8 +83,10 @@ class Server:
 
     def _parse(self, user: User, query: Query) -> Statement:
         statement = parse(query.text)
+        if query.reads_only:
+            check_get(statement)
         if user.read_only:
-            self._guard.check(statement)
+            self._guard.check(statement, query.parameters)
         return statement
 
     def _handle(self, user: User, query: Query) -> contextlib.AbstractAsyncContextManager[Handle]:
@@ -106,12 +108,13 @@ class Server:
         session = self._sessions.take(key, must_exist=query.session_must_exist)
         keep = False
         try:
-            handle = session.handle = session.handle or await loop.run_in_executor(pool, self._engine.open, user)
+            if session.handle is None:
+                session.handle = await loop.run_in_executor(pool, self._engine.open, user)
+            handle = session.handle
             try:
                 yield handle
             finally:
-                await loop.run_in_executor(pool, handle.undo)
-                keep = not query.session_ends
+                keep = await loop.run_in_executor(pool, handle.undo) and not query.session_ends
         finally:
             if keep:
                 self._sessions.give_back(key, _now_ms() + query.session_seconds * 1000)

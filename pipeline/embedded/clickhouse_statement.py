@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.embedded.clickhouse_errors import QUERY_NOT_ALLOWED, SYNTAX_ERROR, ServerError
@@ -128,12 +127,3 @@ def _after_format(text: bytes, at: int) -> bytes:
     if text.startswith(b"\r", at):
         at += 1
     return text[at + text.startswith(b"\n", at) :]
-
-
-def calls(text: bytes) -> Iterator[Token]:
-    """Yield each name that is called: the word or quoted name before an opening bracket."""
-    last: Token | None = None
-    for token in tokens(text):
-        if token.text == b"(" and token.kind == "symbol" and last and last.kind in {"word", "quoted"}:
-            yield last
-        last = token

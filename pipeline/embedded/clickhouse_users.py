@@ -17,6 +17,7 @@ _READER_LIMITS = (
     "max_memory_usage=2000000000",
     "max_result_rows=1000000",
     "max_result_bytes=500000000",
+    "allow_introspection_functions=0",
     "readonly=1",
 )
 

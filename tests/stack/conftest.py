@@ -3,6 +3,16 @@
 With pytest-xdist each worker starts its own. Tests in other folders import what they need from the fixture files.
 """
 
+from tests.contracts.history_fixture import empty_history, history
+from tests.stack.clickhouse_fixture import clickhouse, embedded_clickhouse
 from tests.stack.kafka_fixture import embedded_kafka, kafka, stack_settings
 
-__all__ = ["embedded_kafka", "kafka", "stack_settings"]
+__all__ = [
+    "clickhouse",
+    "embedded_clickhouse",
+    "embedded_kafka",
+    "empty_history",
+    "history",
+    "kafka",
+    "stack_settings",
+]
