@@ -55,6 +55,7 @@ class StepView:
       than the event.
     - `seen`: series of the last 24 h that have no row any more, with their `last_event_ms`; for absence.
     - `window_names`: what `window` takes, as in the settings.
+    - `completeness`: share of the sources ever used whose watermark has passed `end_ms`; None before any was.
     - `compute`: makes the columns of one window; `window` calls it once for each.
     """
 
@@ -68,6 +69,7 @@ class StepView:
     seen: Mapping[Series, int]
     window_names: tuple[str, ...]
     compute: Callable[[str], WindowColumns]
+    completeness: float | None = None
     _columns: dict[str, WindowColumns] = field(default_factory=dict)
 
     def window(self, name: str) -> WindowColumns:
