@@ -68,7 +68,9 @@ class StatsRecord(BaseModel):
     operation: str = Field(description="Operation of the series; empty: over all operations.")
     dimensions: dict[str, str] = Field(default_factory=dict, description="Further dimensions of the series.")
     step_end_ms: int = Field(description="End of the step, which is the end of every window in the record.")
-    status: Literal["on_time", "late"] = Field(description="on_time: at the watermark; late: corrected by late events.")
+    status: Literal["early", "on_time", "late"] = Field(
+        description="on_time: at the watermark; late: corrected by late events; early: in the making, on `live` only."
+    )
     revision: int = Field(0, ge=0, description="0 for the first record of a step, one more for each correction.")
     watermark_ms: int | None = Field(None, description="The least watermark when it was computed.")
     completeness: float | None = Field(None, ge=0, le=1, description="Share of sources whose watermark had passed.")

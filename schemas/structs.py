@@ -63,7 +63,7 @@ class StatsRecord(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="stat
     operation: str
     dimensions: dict[str, str] = {}
     step_end_ms: int
-    status: Literal["on_time", "late"]
+    status: Literal["early", "on_time", "late"]
     revision: int = 0
     watermark_ms: int | None = None
     completeness: float | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,9 @@ from pipeline.decode.result import Decoded, Rejection
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from schemas.reasons import Reason
+
+Decode = Callable[[Sequence[Any]], Decoded[Any]]
+ToColumns = Callable[[Sequence[Any], Sequence[int], RecordPlaces, SeriesTable], Columns]
 
 SIGNAL_MESSAGE_LENGTH = 500
 """Characters of an error's message that travel with a signal."""
@@ -44,7 +47,7 @@ class Intake:
         self._epoch = settings.epoch
         self._future_limit_ms = settings.future_limit_ms
         self._table = table
-        self._decode = {
+        self._decode: dict[str, tuple[Decode, ToColumns]] = {
             topics.operations: (decode_operations, operation_columns),
             topics.errors: (decode_errors, error_columns),
             topics.samples: (decode_samples, sample_columns),

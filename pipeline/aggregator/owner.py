@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +26,9 @@ from pipeline.core.records import Mark
 from pipeline.core.source import Checkpoint, Progress, SourcePartition, TimeRules
 from pipeline.errors import FatalError
 from pipeline.faust_ext.batch import Batch
+from pipeline.faust_ext.clock import wall_ms
 from pipeline.faust_ext.producer import Outgoing
+from pipeline.faust_ext.rewind import Rewinder
 from pipeline.faust_ext.watchdog import Watchdog
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
@@ -35,14 +36,8 @@ from pipeline.topics import topics_of
 log = logging.getLogger(__name__)
 
 FETCH_IS_FRESH_MS = 2_000
-REWIND_AGAIN_MS = 5_000
 TABLE_LIMIT = 100_000
 """Series names kept interned; more are forgotten and looked up anew."""
-
-
-def wall_ms() -> int:
-    """The clock of this machine, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class Aggregator:
@@ -64,7 +59,7 @@ class Aggregator:
         self._idle: dict[TP, IdleClock] = {}
         self._pending: list[Outgoing] = []  # dead letters and signals since the last settling
         self._committed: dict[TP, tuple[int, str]] = {}
-        self._rewound_ms: dict[TP, int] = {}
+        self._rewinder = Rewinder()
         self._generation = -1
         self._lock = asyncio.Lock()
         self._watchdog = Watchdog(int(settings.stuck_seconds * 1000))
@@ -100,10 +95,7 @@ class Aggregator:
         partition = self.partitions.get(batch.tp)
         if partition is None or batch.generation != self._generation:
             return
-        if batch.fetched_from > partition.next_offset:
-            await self._rewind(batch.tp, partition.next_offset)
-            return
-        if batch.next_offset <= partition.next_offset:
+        if not await self._rewinder.fits(self.app, batch, partition.next_offset):
             return
         fresh = [record for record in batch.records if record.offset >= partition.next_offset]
         taken = self._intake.take(batch.tp, fresh, partition.replayed_to)
@@ -113,14 +105,6 @@ class Aggregator:
         self._idle[batch.tp].saw_events(partition.progress.watermark_ms, wall_ms())
         if len(self._table) > TABLE_LIMIT:
             self._forget_numbers()
-
-    async def _rewind(self, tp: TP, offset: int) -> None:
-        now_ms = wall_ms()
-        if now_ms - self._rewound_ms.get(tp, 0) < REWIND_AGAIN_MS:
-            return  # what follows the hole keeps coming until the seek takes effect
-        log.warning("%s-%d: records from offset %d on were skipped on the way here; reading them again", *tp, offset)
-        self._rewound_ms[tp] = now_ms
-        await self.app.consumer.rewind(tp, offset)
 
     def _forget_numbers(self) -> None:
         for partition in self.partitions.values():

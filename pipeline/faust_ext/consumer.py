@@ -152,7 +152,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
 
     async def commit_with_metadata(self, generation: int, offsets: Mapping[TP, tuple[int, str]]) -> bool:
         """Commit offset and metadata of batch partitions; False when the group has moved on meanwhile."""
-        return await self._thread.commit_with_metadata(generation, offsets)
+        return bool(await self._thread.commit_with_metadata(generation, offsets))
 
     def next_fetch(self, tp: TP) -> int | None:
         """The offset after everything that was delivered to the agent's stream."""

@@ -46,3 +46,7 @@ class SafeProducer(driver.Producer):  # type: ignore[misc]  # faust is untyped
         ]
         if sent:
             await asyncio.gather(*sent)
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        """Return the numbers of a topic's partitions, as the broker says now or a little ago."""
+        return set(await self._ensure_producer().partitions_for(topic))

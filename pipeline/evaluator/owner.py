@@ -1,0 +1,265 @@
+"""Owns shards: takes them over, reads their snapshots and signals, says what follows, commits.
+
+Steps are emitted where the marks stand that make them due, so that a restart emits the same. An alert is kept in its
+table first, then sent, then committed past: whatever dies in between, the next owner finds it in the table and sends
+it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from faust.types import TP
+
+from pipeline.core import records
+from pipeline.core.alert_engine import evaluate, take
+from pipeline.core.alert_rules import compile_rules
+from pipeline.core.alert_signal import evaluate_signal
+from pipeline.core.alert_state import AlertState
+from pipeline.core.records import Marks
+from pipeline.core.rules import Rule
+from pipeline.core.stats import stats
+from pipeline.core.window_config import WindowConfig, encode_state, series_limit
+from pipeline.evaluator import commit
+from pipeline.evaluator.keys import alert_key, closed_key
+from pipeline.evaluator.shard import Shard
+from pipeline.evaluator.speaker import Speaker
+from pipeline.evaluator.takeover import Tables, taken_over
+from pipeline.faust_ext.batch import Batch
+from pipeline.faust_ext.clock import wall_ms
+from pipeline.faust_ext.rewind import Rewinder
+from pipeline.faust_ext.watchdog import Watchdog
+from pipeline.settings import Settings, window_ms
+from pipeline.topics import topics_of
+
+log = logging.getLogger(__name__)
+
+FETCH_IS_FRESH_MS = 2_000
+LIVE_MS = 1_000
+SOURCES_MS = 15_000
+FORGET_MS = 60_000
+
+
+class Evaluator:
+    """Phase 2 over the shards that this worker owns. `app` and `tables` are set once they are made."""
+
+    def __init__(self, settings: Settings, rules: Sequence[Rule]) -> None:
+        self.app: Any = None
+        self.tables: Tables
+        self.speaker: Speaker
+        self.boot_id = uuid.uuid4().hex[:12]
+        self.shards: dict[int, Shard] = {}
+        self._settings = settings
+        self._topics = topics_of(settings)
+        self._rules = compile_rules(rules, settings.windows)
+        self._slow_us = round(settings.slow_threshold_ms * 1000)
+        self._sources: frozenset[str] = frozenset()
+        self._sources_ms = self._forgot_ms = 0
+        self._committed: dict[TP, tuple[int, str]] = {}
+        self._generation = -1
+        self._lock = asyncio.Lock()
+        self._rewinder = Rewinder()
+        self._watchdog = Watchdog(int(settings.stuck_seconds * 1000))
+
+    # ---- taking over and giving back
+
+    async def restore(self, committed: Mapping[TP, Any], begins: Mapping[TP, int], generation: int) -> Mapping[TP, int]:
+        """Take shards over from the tables and the last commit; return for each partition where to read on from."""
+        async with self._lock:
+            await self._find_sources()
+            before, self.shards = self.shards, {}
+            for tp in committed:
+                if tp.topic == self._topics.panes:
+                    kept = before.get(tp.partition) if self._is_still_ours(committed[tp]) else None
+                    self.shards[tp.partition] = kept or await self._take_over(tp, committed, begins)
+            for number in before.keys() - self.shards.keys():
+                self.tables.forget(number, self._settings.partitions)
+            self._generation = generation
+            kept_shards = sum(before.get(number) is shard for number, shard in self.shards.items())
+            log.info("owns %d shards, %d of them kept with their state", len(self.shards), kept_shards)
+            return {tp: self._position(tp) for tp in committed}
+
+    async def _take_over(self, tp: TP, committed: Mapping[TP, Any], begins: Mapping[TP, int]) -> Shard:
+        shard = Shard(self._window_config(tp.partition), self._rules, self.tables.closed_panes.data)
+        signals = TP(self._topics.signals, tp.partition)
+        unsent = taken_over(shard, self.tables, self._settings.partitions, tp, committed[tp], begins[tp])
+        found = committed.get(signals)
+        shard.signals_position = max(found.offset if found is not None else 0, begins.get(signals, 0))
+        shard.engine.set_sources(self._sources)
+        self._committed.pop(tp, None)
+        self._committed.pop(signals, None)
+        await self.speaker.send_again(shard, unsent)
+        return shard
+
+    def _window_config(self, shard: int) -> WindowConfig:
+        settings = self._settings
+        return WindowConfig(
+            shard=shard,
+            pane_ms=settings.pane_seconds * 1000,
+            windows={name: window_ms(name) for name in settings.windows},
+            series_limit=series_limit(settings.series_max, settings.partitions),
+            out_of_orderness_ms=settings.out_of_orderness_ms,
+        )
+
+    def _is_still_ours(self, found: Any) -> bool:
+        if found is None or not found.metadata:
+            return False
+        try:
+            return commit.decode(found.metadata).owner == self.boot_id
+        except msgspec.DecodeError:
+            return False  # `taken_over` says what is wrong with it
+
+    async def release(self) -> None:
+        """Commit once more before a rebalance, then stand still."""
+        async with self._lock:
+            if self._generation >= 0:
+                await self._settle(wall_ms())
+            self._generation = -1
+
+    # ---- records in
+
+    async def receive(self, batch: Batch) -> None:
+        """Take in one batch of `panes` or `signals`; a hole before it is read again, what was read is passed over."""
+        async with self._lock:
+            shard = self.shards.get(batch.tp.partition)
+            if shard is None or batch.generation != self._generation:
+                return
+            position = self._position(batch.tp)
+            if not await self._rewinder.fits(self.app, batch, position):
+                return
+            fresh = [record for record in batch.records if record.offset >= position]
+            if batch.tp.topic == self._topics.panes:
+                await self._take_panes(shard, fresh)
+                shard.position = batch.next_offset
+            else:
+                await self._take_signals(shard, fresh)
+                shard.signals_position = batch.next_offset
+
+    async def _take_panes(self, shard: Shard, fresh: Sequence[Any]) -> None:
+        for record in fresh:
+            found = records.decode(record.value)
+            if isinstance(found, Marks):
+                shard.engine.on_marks(found, record.offset)
+                await self._emit(shard)
+            else:
+                shard.engine.on_snapshot(found, record.offset)
+
+    async def _take_signals(self, shard: Shard, fresh: Sequence[Any]) -> None:
+        counted: dict[bytes, AlertState] = {}
+        for record in fresh:
+            signal = records.decode_signal(record.value)
+            evaluation = evaluate_signal(self._rules, signal, shard.states, shard.engine.watermark_ms)
+            if any(transition.alert for transition in evaluation.transitions):
+                await self.speaker.keep(shard, evaluation)
+            else:
+                take(shard.states, evaluation)
+            counted |= {alert_key(transition.state): transition.state for transition in evaluation.transitions}
+        await self.speaker.keep_counts(shard, counted)
+
+    # ---- what follows from them
+
+    async def _emit(self, shard: Shard) -> None:
+        """Say what the steps that have become due have to say."""
+        for end_ms in shard.engine.due_steps():
+            view = shard.engine.view(end_ms, "on_time")
+            found = stats(view, self._slow_us)
+            evaluation = evaluate(self._rules, view, shard.states)
+            self.speaker.stats(shard, found)
+            shard.latest = (end_ms, found)
+            await self.speaker.keep(shard, evaluation)
+            shard.engine.emitted(view)
+        for end_ms in shard.engine.late_steps():
+            view = shard.engine.view(end_ms, "late")
+            self.speaker.stats(shard, stats(view, self._slow_us))
+            shard.engine.emitted(view)
+
+    async def tick(self) -> None:
+        """Look early, close panes, commit."""
+        async with self._lock:
+            if self._generation >= 0:
+                await self._settle(wall_ms())
+
+    async def _settle(self, now_ms: int) -> None:
+        self._watch(now_ms)
+        if now_ms - self._sources_ms > SOURCES_MS:
+            await self._find_sources()
+        for shard in self.shards.values():
+            await self._look_early(shard, now_ms)
+            await self._close(shard, now_ms)
+        if now_ms - self._forgot_ms > FORGET_MS:
+            self._forgot_ms = now_ms
+            for shard in self.shards.values():
+                await self.speaker.forget(shard, shard.engine.watermark_ms or 0)
+        await self.speaker.flush(list(self.shards.values()))
+        await self._commit()
+
+    async def _look_early(self, shard: Shard, now_ms: int) -> None:
+        end_ms = shard.engine.early_end()
+        if end_ms is None:
+            return
+        view = shard.engine.view(end_ms, "early")
+        if not view.changed.any():
+            return
+        evaluation = evaluate(self._rules, view, shard.states)
+        if now_ms - shard.live_told_ms >= LIVE_MS:
+            shard.live_told_ms = now_ms
+            self.speaker.live(shard, now_ms, view.watermark_ms, stats(view, self._slow_us))
+        await self.speaker.keep(shard, evaluation)
+
+    async def _close(self, shard: Shard, now_ms: int) -> None:
+        for pane in shard.engine.close_due(now_ms):
+            items = {closed_key(key): value for key, value in pane.records()}
+            await self.tables.closed_panes.write(shard.number, dict(items))
+            shard.wrote(items)
+            shard.engine.closed(pane)
+        expired = [closed_key(key) for key in shard.engine.expired()]
+        if expired:
+            await self.tables.closed_panes.write(shard.number, dict.fromkeys(expired))
+            shard.deleted(expired)
+
+    async def _commit(self) -> None:
+        states = {number: shard.engine.commit_state() for number, shard in self.shards.items()}
+        offsets: dict[TP, tuple[int, str]] = {}
+        for number, shard in self.shards.items():
+            held = shard.engine.held_back_offset()
+            state = commit.EvaluatorCommit(self.boot_id, shard.position, encode_state(states[number]))
+            offset = shard.position if held is None else min(held, shard.position)
+            offsets[TP(self._topics.panes, number)] = (offset, commit.encode(state))
+            offsets[TP(self._topics.signals, number)] = (shard.signals_position, "")
+        changed = {tp: value for tp, value in offsets.items() if self._committed.get(tp) != value}
+        if changed and not await self.app.consumer.commit_with_metadata(self._generation, changed):
+            return
+        self._committed.update(changed)
+        for number, shard in self.shards.items():
+            shard.engine.committed(states[number])
+
+    # ---- around
+
+    def _position(self, tp: TP) -> int:
+        shard = self.shards[tp.partition]
+        return shard.position if tp.topic == self._topics.panes else shard.signals_position
+
+    def _watch(self, now_ms: int) -> None:
+        consumer = self.app.consumer
+        tps = [TP(topic, n) for topic in (self._topics.panes, self._topics.signals) for n in self.shards]
+        self._watchdog.check(
+            {f"{tp[0]}-{tp[1]}": (self._position(tp), consumer.at_end(tp, FETCH_IS_FRESH_MS, now_ms)) for tp in tps},
+            now_ms,
+        )
+
+    async def _find_sources(self) -> None:
+        """Learn how many partitions the topics of events have now; more may have been added."""
+        self._sources_ms = wall_ms()
+        found: set[str] = set()
+        for topic in (self._topics.operations, self._topics.errors):
+            partitions = await self.app.producer.partitions_for(topic)
+            found |= {f"{topic}-{number}" for number in partitions}
+        if found != self._sources:
+            self._sources = frozenset(found)
+            for shard in self.shards.values():
+                shard.engine.set_sources(self._sources)

@@ -1,0 +1,82 @@
+"""Keeps and sends what shards have to say: alerts at once and in order, stats with the next commit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.core.alert_engine import take
+from pipeline.core.alert_state import AlertState, encode_state
+from pipeline.core.alert_transition import Evaluation
+from pipeline.evaluator.keys import alert_key
+from pipeline.evaluator.outbox import Outbox
+from pipeline.evaluator.shard import Shard
+from pipeline.faust_ext.producer import Outgoing
+from pipeline.faust_ext.table import DurableTable
+from pipeline.topics import Topics
+from schemas.structs import StatsRecord
+
+
+class Speaker:
+    """The outbox of all shards of a worker."""
+
+    def __init__(self, app: Any, topics: Topics, alerts: DurableTable, windows: DurableTable) -> None:
+        self._app = app
+        self._topics = topics
+        self._alerts = alerts
+        self._windows = windows
+        self._pending: list[Outgoing] = []
+
+    async def keep(self, shard: Shard, evaluation: Evaluation) -> None:
+        """Keep the states of an evaluation, take them in, then send its alerts; returns when the broker has all."""
+        states = [transition.state for transition in evaluation.transitions]
+        if states:
+            await self._alerts.write(shard.number, {alert_key(state): encode_state(state) for state in states})
+        take(shard.states, evaluation)
+        alerts = [transition.alert for transition in evaluation.transitions if transition.alert is not None]
+        if alerts:
+            outbox = self._outbox(shard)
+            await self._app.producer.deliver([outbox.alert(alert) for alert in alerts])
+
+    async def keep_counts(self, shard: Shard, states: dict[bytes, AlertState]) -> None:
+        """Keep states that were taken in already: counts of signals within an episode."""
+        if states:
+            await self._alerts.write(shard.number, {key: encode_state(state) for key, state in states.items()})
+
+    async def forget(self, shard: Shard, end_ms: int) -> None:
+        """Delete the states that have been quiet for a day."""
+        keys = shard.states.forgettable(end_ms)
+        if keys:
+            found = [state for key in keys if (state := shard.states.get(*key)) is not None]
+            await self._alerts.write(shard.number, dict.fromkeys(map(alert_key, found)))
+            for key in keys:
+                shard.states.forget(key)
+
+    async def send_again(self, shard: Shard, states: list[AlertState]) -> None:
+        """Send last transitions that may not have been sent before a crash; their ids are the same."""
+        outbox = self._outbox(shard)
+        await self._app.producer.deliver([outbox.alert(state.last_transition) for state in states])
+
+    def stats(self, shard: Shard, records: list[StatsRecord]) -> None:
+        """Send stats records, at the latest with the next commit."""
+        self._pending += self._outbox(shard).stats(records)
+
+    def live(self, shard: Shard, as_of_ms: int, watermark_ms: int | None, records: list[StatsRecord]) -> None:
+        """Send what is in the making."""
+        self._pending.append(self._outbox(shard).live(as_of_ms, watermark_ms, records))
+
+    async def flush(self, shards: list[Shard]) -> None:
+        """Send everything that waits, and write the latest windows; returns when the broker has all."""
+        pending, self._pending = self._pending, []
+        items: dict[int, dict[bytes, bytes]] = {}
+        for shard in shards:
+            if shard.latest is not None:
+                items[shard.number] = self._outbox(shard).windows(*shard.latest)
+                shard.latest = None
+        for number, found in items.items():
+            pending += self._windows.outgoing(number, dict(found))
+        await self._app.producer.deliver(pending)
+        for found in items.values():
+            self._windows.apply(dict(found))
+
+    def _outbox(self, shard: Shard) -> Outbox:
+        return Outbox(self._topics, shard.number)

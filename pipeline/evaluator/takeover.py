@@ -1,0 +1,74 @@
+"""Taking a shard over: its windows from the table, its alerts from the table, its place from the last commit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from faust.types import TP
+
+from pipeline.core.alert_state import AlertState, decode_state
+from pipeline.core.window_config import WindowState
+from pipeline.core.window_config import decode_state as decode_windows
+from pipeline.errors import FatalError
+from pipeline.evaluator import commit
+from pipeline.evaluator.keys import closed_key_of, shard_of_alert
+from pipeline.evaluator.shard import Shard
+from pipeline.faust_ext.table import DurableTable
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The evaluator's Faust tables, bytes by bytes."""
+
+    closed_panes: DurableTable
+    windows: DurableTable
+    alerts: DurableTable
+
+    def alert_states(self, shard: int, shards: int) -> Iterator[AlertState]:
+        """Yield the alert states of one shard."""
+        for key, value in self.alerts.data.items():
+            if shard_of_alert(key, shards) == shard:
+                yield decode_state(value)
+
+    def forget(self, shard: int, shards: int) -> None:
+        """Drop a departed shard's records from memory; the changelogs keep them for its next owner."""
+        self.closed_panes.forget([key for key in self.closed_panes.data if closed_key_of(key).shard == shard])
+        self.windows.forget([key for key in self.windows.data if key.split(b"/")[0] == b"%d" % shard])
+        self.alerts.forget([key for key in self.alerts.data if shard_of_alert(key, shards) == shard])
+
+
+def taken_over(shard: Shard, tables: Tables, shards: int, tp: TP, found: Any, begin: int) -> list[AlertState]:
+    """Restore a shard; return the alert states whose last transition may not have been sent before the last crash.
+
+    `found` is what was committed on the shard's partition of `panes`, `begin` the partition's earliest offset.
+    """
+    state, position = None, begin
+    if found is not None:
+        position = max(found.offset, begin)
+        state = _window_state(tp, found.metadata) if found.metadata else None
+    alerts = list(tables.alert_states(shard.number, shards))
+    shard.restore(state, alerts)
+    shard.position = position
+    emitted_ms = state.emitted_ms if state is not None else None
+    return [
+        alert
+        for alert in alerts
+        if emitted_ms is None or alert.last_step_ms > emitted_ms or alert.last_decided == "signal"
+    ]
+
+
+def _window_state(tp: TP, metadata: str) -> WindowState:
+    try:
+        return decode_windows(commit.decode(metadata).engine)
+    except msgspec.DecodeError as error:
+        raise FatalError(
+            f"the commit on {tp.topic}-{tp.partition} carries metadata that this release can't read ({error}): "
+            f"{metadata[:200]!r}. A later release wrote it, or another program uses the consumer group. Run that "
+            "release, or stop that program."
+        ) from error

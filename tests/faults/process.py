@@ -1,0 +1,73 @@
+"""Workers as processes of their own, to be killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from pipeline.settings import Settings
+
+
+class WorkerProcess:
+    """One `pipeline <role>` process; its output goes to a file under the settings' home."""
+
+    def __init__(self, role: str, settings: Settings, worker_id: str = "", **extra: str) -> None:
+        self.role = role
+        self.log = settings.home / f"{role}-{worker_id or 'only'}.log"
+        self._environment = {
+            **os.environ,
+            "PIPELINE_HOME": str(settings.home),
+            "PIPELINE_KAFKA": settings.kafka or "",
+            "PIPELINE_NAMESPACE": settings.namespace,
+            "PIPELINE_PARTITIONS": str(settings.partitions),
+            "PIPELINE_WORKER_ID": worker_id,
+            **({"PIPELINE_CLICKHOUSE": settings.clickhouse} if settings.clickhouse else {}),
+            **extra,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> WorkerProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if error is not None:
+            print(f"--- {self.log.name}\n{tail(self.log)}")
+
+    def start(self) -> None:
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "pipeline.cli.main", self.role],
+                env=self._environment,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+            )
+
+    def kill(self) -> None:
+        """kill -9, and reap."""
+        assert self._process is not None
+        assert self._process.poll() is None, f"{self.role} was dead before it was killed:\n{tail(self.log)}"
+        self._process.kill()
+        self._process.wait()
+
+    def kill_and_restart(self) -> None:
+        self.kill()
+        self.start()
+
+
+def tail(path: Path, lines: int = 60) -> str:
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
