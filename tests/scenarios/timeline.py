@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -88,6 +89,11 @@ class Traffic:
         )
 
 
+@cache
+def bucket_column(duration_us: int) -> int:
+    return int(histogram.index_of(np.array([duration_us], np.int64))[0]) + 1
+
+
 def columns(events: list[Calls], shown: list[Series], start_ms: int, end_ms: int) -> WindowColumns:
     rows = {series: row for row, series in enumerate(shown)}
     scalars = np.zeros((len(shown), len(ADDITIVE)), np.int64)
@@ -107,7 +113,7 @@ def columns(events: list[Calls], shown: list[Series], start_ms: int, end_ms: int
                 ("latency_sum_us", event.duration_us * calls),
             ):
                 scalars[row, COLUMN[name]] += count
-            hist[row, histogram.index_of(np.array([event.duration_us]))[0] + 1] += calls
+            hist[row, bucket_column(event.duration_us)] += calls
             min_us[row] = min(min_us[row], event.duration_us)
             max_us[row] = max(max_us[row], event.duration_us)
     zeros = np.zeros(len(shown), np.int64)
@@ -133,8 +139,23 @@ class Timeline:
 
     def step(self, end: int, status: Status = "on_time", until: float | None = None) -> list[Transition]:
         """Evaluate the step that ends at a second."""
+        return self.take(self.look(end, status, until))
+
+    def look(self, end: int, status: Status = "on_time", until: float | None = None) -> Evaluation:
+        """Return what a step would change, and change nothing."""
         view = self.traffic.view(ms(end), status, None if until is None else ms(until))
-        return self._take(evaluate(self.compiled, view, self.states))
+        return evaluate(self.compiled, view, self.states)
+
+    def keep_only(self, evaluation: Evaluation, number: int) -> list[Transition]:
+        """Keep the first transitions of an evaluation, as a worker does that dies in the middle."""
+        for transition in evaluation.transitions[:number]:
+            self.states.put(transition.state)
+        self.transitions += evaluation.transitions[:number]
+        return evaluation.transitions[:number]
+
+    def evaluate(self, view: StepView) -> list[Transition]:
+        """Evaluate a view."""
+        return self.take(evaluate(self.compiled, view, self.states))
 
     def run(self, start: int, end: int) -> list[str]:
         """Evaluate every step that ends in (start, end], on the watermark; return `story` of what they changed."""
@@ -145,14 +166,14 @@ class Timeline:
         """Let a critical error arrive."""
         signal = critical_error(at, offset, series)
         watermark_ms = ms(at if watermark is None else watermark)
-        return self._take(evaluate_signal(self.compiled, signal, self.states, watermark_ms))
+        return self.take(evaluate_signal(self.compiled, signal, self.states, watermark_ms))
 
     def restart(self) -> None:
         """Forget everything but the state records, as bytes."""
         payloads = [encode_state(state) for state in self.states]
         self.states = AlertStates(decode_state(payload) for payload in payloads)
 
-    def _take(self, evaluation: Evaluation) -> list[Transition]:
+    def take(self, evaluation: Evaluation) -> list[Transition]:
         take(self.states, evaluation)
         self.transitions += evaluation.transitions
         self.evaluations.append(evaluation)
