@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
+_CHARACTERS = 500
+
 BAD_ROWS = {
     6: "CANNOT_PARSE_TEXT",
     26: "CANNOT_PARSE_QUOTED_STRING",
@@ -30,9 +32,9 @@ def is_bad_rows(error: ClickHouseError) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error says, for one line of a log or a dead letter."""
+    """Return what an error says, for one line of a log or a dead letter; of a failed connection, its root cause."""
+    if isinstance(error, Error) and error.code is None:
+        while error.__cause__ is not None:
+            error = error.__cause__
     text = " ".join(str(error).split())
     return text if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}…"
-
-
-_CHARACTERS = 500

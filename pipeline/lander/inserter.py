@@ -87,14 +87,14 @@ class Inserter:
 
     async def _insert(self, table: Table, piece: Piece) -> None:
         """Insert a piece, byte for byte the same until it is acknowledged; RejectedEvent when its rows are refused."""
-        retrying = AsyncRetrying(
+        async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(RetryableError),
             wait=wait_random_exponential(multiplier=0.2, max=15),
             before_sleep=self._tell,
             reraise=True,
-        )
-        loop = asyncio.get_running_loop()
-        await retrying(loop.run_in_executor, self._threads, self._attempt, table, piece)
+        ):
+            with attempt:
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._attempt, table, piece)
 
     def _attempt(self, table: Table, piece: Piece) -> None:
         try:

@@ -45,5 +45,6 @@ async def check_offsets(consumer: AIOKafkaConsumer, partitions: set[TopicPartiti
             raise FatalError(
                 f"topic {partition.topic}, partition {partition.partition} ends at offset {ends[partition]}, but "
                 f"events up to {committed} have landed: the topic was deleted and made again. Its events would replace "
-                f"older ones in ClickHouse. Run `pipeline new-epoch`, which raises the epoch ({epoch} now), and start again"
+                f"older ones in ClickHouse. Run `pipeline new-epoch`, which raises the epoch ({epoch} now), and start "
+                "again"
             )

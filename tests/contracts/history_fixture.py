@@ -53,9 +53,7 @@ def new_database(clickhouse: str, **changes: object) -> Settings:
     return Settings(clickhouse=clickhouse, database=f"t{uuid.uuid4().hex[:12]}").model_copy(update=changes)
 
 
-@pytest.fixture
-def empty_history(clickhouse: str) -> Iterator[History]:
-    """A database that is not there yet; it is dropped afterwards."""
+def _with_database(clickhouse: str) -> Iterator[History]:
     settings = new_database(clickhouse)
     with closing(connect(settings)) as client:
         yield History(settings, client)
@@ -63,7 +61,24 @@ def empty_history(clickhouse: str) -> Iterator[History]:
 
 
 @pytest.fixture
-def history(empty_history: History) -> History:
-    """A migrated database."""
-    migrate(empty_history.client, empty_history.settings)
-    return empty_history
+def empty_history(clickhouse: str) -> Iterator[History]:
+    """A database that is not there yet; it is dropped afterwards."""
+    yield from _with_database(clickhouse)
+
+
+@pytest.fixture(scope="session")
+def migrated_history(clickhouse: str) -> Iterator[History]:
+    """A migrated database that the tests of a session share: migrating takes a second or more."""
+    for history in _with_database(clickhouse):
+        migrate(history.client, history.settings)
+        yield history
+
+
+@pytest.fixture
+def history(migrated_history: History) -> History:
+    """A migrated database whose tables are empty."""
+    tables = migrated_history.ask("SELECT table FROM system.parts WHERE database = '{db}' AND active GROUP BY table")
+    for (table,) in tables:
+        if table != "schema_migrations":
+            migrated_history.client.command(f"TRUNCATE TABLE {migrated_history.settings.database}.{table} SYNC")
+    return migrated_history

@@ -3,7 +3,7 @@
 With pytest-xdist each worker starts its own. Tests in other folders import what they need from the fixture files.
 """
 
-from tests.contracts.history_fixture import empty_history, history
+from tests.contracts.history_fixture import empty_history, history, migrated_history
 from tests.stack.clickhouse_fixture import clickhouse, embedded_clickhouse
 from tests.stack.kafka_fixture import embedded_kafka, kafka, stack_settings
 
@@ -14,5 +14,6 @@ __all__ = [
     "empty_history",
     "history",
     "kafka",
+    "migrated_history",
     "stack_settings",
 ]
