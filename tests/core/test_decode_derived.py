@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.block import ADDITIVE, COLUMN
@@ -47,6 +47,7 @@ def test_an_outcome_is_as_sent_or_follows_from_success_and_status(fields: dict[s
     assert derived_outcome(operation(**fields)) == outcome
 
 
+@settings(deadline=None)
 @given(st.floats(min_value=0, max_value=DURATION_GREATEST_MS))
 def test_one_duration_and_an_array_of_them_round_alike(duration_ms: float) -> None:
     assert durations_us(np.array([duration_ms])).tolist() == [duration_us(duration_ms)]
