@@ -57,8 +57,6 @@ class PipelineApp(faust.App):  # type: ignore[misc]  # faust is untyped
             name=name,
             key_type=bytes,
             value_type=bytes,
-            key_serializer="raw",
-            value_serializer="raw",
             partitions=partitions,
             changelog_topic=topic,
         )
