@@ -13,13 +13,14 @@ from pipeline.settings import Settings
 
 PATH = Path(__file__).parent / "configuration.md"
 PREFIX = "PIPELINE_"
+MADE_DEFAULTS = {"home": "`.pipeline` here or above", "cache": "`event-pipeline` in the user's cache"}
 BOUNDS = ((Ge, "ge", "≥"), (Gt, "gt", ">"), (Le, "le", "≤"), (Lt, "lt", "<"))
 INTRODUCTION = """\
 # Configuration
 
 Every setting is an environment variable. A wrong one stops the command, which says what it found and what is allowed.
-All processes of one pipeline need the same values; the rows that may differ from process to process are
-`PIPELINE_HOME`, `PIPELINE_WORKER_ID` and `PIPELINE_LOG_LEVEL`.
+All processes of one pipeline need the same values; those that may differ from process to process are
+`PIPELINE_HOME`, `PIPELINE_CACHE`, `PIPELINE_WORKER_ID` and `PIPELINE_LOG_LEVEL`.
 
 ```console
 $ PIPELINE_KAFKA=kafka-1:9092,kafka-2:9092 PIPELINE_WINDOWS='["1m","5m"]' .venv/bin/pipeline evaluator
@@ -35,10 +36,10 @@ by them.
 """
 
 
-def default(field: FieldInfo) -> str:
+def default(name: str, field: FieldInfo) -> str:
     """Return a setting's default as one would write it in the shell; unset where there is none."""
     if field.default_factory is not None:
-        return "`.pipeline` here or above"
+        return MADE_DEFAULTS[name]
     value = field.default
     if value in (None, ""):
         return "unset"
@@ -62,7 +63,7 @@ def allowed(field: FieldInfo) -> str:
 def page() -> str:
     """Return the whole of docs/configuration.md."""
     rows = (
-        f"| `{PREFIX}{name.upper()}` | {default(field)} | {allowed(field)} | {field.description} |"
+        f"| `{PREFIX}{name.upper()}` | {default(name, field)} | {allowed(field)} | {field.description} |"
         for name, field in Settings.model_fields.items()
     )
     return INTRODUCTION + "\n".join(rows) + "\n"

@@ -5,6 +5,10 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from pipeline.cli.main import app
 from pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +20,10 @@ DOCUMENTS = sorted(
         *(ROOT / "rules").glob("*.md"),
     ]
 )
+_GROUP = typer.main.get_command(app)
+assert isinstance(_GROUP, TyperGroup)
+COMMANDS = {name: command for name, command in _GROUP.commands.items() if isinstance(command, TyperCommand)}
+"""The commands of `pipeline`, by name."""
 SETTINGS = {f"PIPELINE_{name.upper()}" for name in Settings.model_fields}
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
