@@ -25,6 +25,8 @@ Service = Callable[[Settings, asyncio.Event], Awaitable[None]]
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True, help="Stop when stdin closes.")]
 
 _INTERRUPTED = 130
+_LIBRARIES = ("faust", "mode", "aiokafka")
+"""They tell of every service that starts and every rebalance; our own lines say what matters of it."""
 _log = logging.getLogger("pipeline")
 
 
@@ -57,6 +59,9 @@ def _run(name: str, module: str, needs: tuple[str, ...], supervised: bool) -> No
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
     )
+    if settings.log_level != "DEBUG":
+        for library in _LIBRARIES:
+            logging.getLogger(library).setLevel(logging.WARNING)
     if supervised:
         threading.Thread(target=_stop_with_parent, args=(settings.stop_seconds,), daemon=True).start()
     # Imported by name, here: Faust and all that comes with it takes a second that no other command should wait for.

@@ -28,6 +28,8 @@ class BatchTransport(driver.Transport):  # type: ignore[misc]  # faust is untype
 class PipelineApp(faust.App):  # type: ignore[misc]  # faust is untyped
     """A Faust app that reads `batch_topics` in batches, on behalf of `owner`."""
 
+    mundane_level = "debug"  # at which mode tells of starting and stopping
+
     batch_topics: frozenset[str]
     owner: Owner
 

@@ -38,6 +38,8 @@ class Owner(Protocol):
 class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust is untyped
     """aiokafka's consumer in its own thread, with the settings that Faust fixes."""
 
+    mundane_level = "debug"  # at which mode tells of starting and stopping
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         # Read when the consumer starts; Faust offers no setting for them.
@@ -73,6 +75,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
     """Faust's consumer with batches for the topics named in `app.batch_topics`."""
+
+    mundane_level = "debug"  # at which mode tells of starting and stopping
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

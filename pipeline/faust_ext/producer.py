@@ -25,6 +25,8 @@ class Outgoing:
 class SafeProducer(driver.Producer):  # type: ignore[misc]  # faust is untyped
     """Faust's producer, idempotent, with a flush that really flushes."""
 
+    mundane_level = "debug"  # at which mode tells of starting and stopping
+
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True, "max_request_size": RECORD_BYTES}
 

@@ -17,6 +17,8 @@ class DurableTable(faust.Table):  # type: ignore[misc]  # faust is untyped
     the records. A stock table only logs a failed changelog write.
     """
 
+    mundane_level = "debug"  # at which mode tells of starting and stopping
+
     def outgoing(self, partition: int, items: Mapping[bytes, bytes | None]) -> list[Outgoing]:
         """Return the changelog records for items; None deletes."""
         topic = self.changelog_topic_name

@@ -1,5 +1,6 @@
 """The fault tests use the servers of the stack tests."""
 
+from tests.stack.clickhouse_fixture import clickhouse, embedded_clickhouse
 from tests.stack.kafka_fixture import embedded_kafka, kafka, stack_settings
 
-__all__ = ["embedded_kafka", "kafka", "stack_settings"]
+__all__ = ["clickhouse", "embedded_clickhouse", "embedded_kafka", "kafka", "stack_settings"]

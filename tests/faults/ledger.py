@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +13,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline.core import records
 from pipeline.core.block import COLUMN, Block, unpack
+from pipeline.core.closed_pane import decode_closed
 from pipeline.core.records import Marks, Snapshot
+from pipeline.evaluator.keys import closed_key_of
 from tests.faults.traffic import Account
 
 
@@ -63,6 +67,30 @@ async def panes_account(bootstrap: str, topic: str) -> tuple[Account, list[str]]
     for snapshot in newest.values():
         add_block(account, snapshot.pane_start_ms, unpack(snapshot.block))
     return account, complaints
+
+
+async def closed_account(bootstrap: str, topic: str) -> Account:
+    """The closed panes that the evaluator has in its table, summed: what its windows are made of."""
+    newest: dict[bytes, bytes | None] = {}
+    for record in await read_all(bootstrap, topic):
+        assert newest.get(record.key) in (None, record.value), f"{record.key!r} was closed twice, with two contents"
+        newest[record.key] = record.value
+    account = Account()
+    for key, value in newest.items():
+        if value is not None:
+            add_block(account, closed_key_of(key).pane_start_ms, decode_closed(value).block)
+    return account
+
+
+async def window_calls(bootstrap: str, topic: str, window: str) -> tuple[int, Counter[tuple[str, str]]]:
+    """The newest step on time, and the calls in a window of every operation then."""
+    steps: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for record in await read_all(bootstrap, topic):
+        found = json.loads(record.value)
+        if found["operation"]:
+            steps[found["step_end_ms"]][found["service"], found["operation"]] = found["windows"][window]["calls"]
+    newest = max(steps, default=0)
+    return newest, steps[newest]
 
 
 async def wait_until_counted(bootstrap: str, topic: str, events: int, seconds: float) -> dict[str, records.Mark]:

@@ -24,6 +24,7 @@ class WorkerProcess:
             "PIPELINE_KAFKA": settings.kafka or "",
             "PIPELINE_NAMESPACE": settings.namespace,
             "PIPELINE_PARTITIONS": str(settings.partitions),
+            "PIPELINE_DATABASE": settings.database,
             "PIPELINE_WORKER_ID": worker_id,
             **({"PIPELINE_CLICKHOUSE": settings.clickhouse} if settings.clickhouse else {}),
             **extra,
