@@ -15,14 +15,20 @@ _MARKS = {"firing": "●", "pending": "○", "recovering": "◐", "resolved": "�
 
 def alert_line(alert: Alert) -> Text:
     """Return when, state, severity, rule, series and what was measured, in the state's colour."""
-    style = STYLES[alert.state] if alert.state != "firing" or alert.severity == "critical" else "yellow"
+    style = style_of(alert) if alert.notify else "dim"
     line = Text.assemble(
         (f"{clock(_when_ms(alert))} ", "dim"),
         (f"{_MARKS[alert.state]} {alert.state.upper():<8} {alert.severity:<8} ", style),
         (f"{alert.rule} ", "bold"),
         alert.series,
     )
-    return line.append(f"  {_measure(alert)}", "dim")
+    untold = "" if alert.notify else f"  nobody is told: {alert.notify_reason.removeprefix('SUPPRESS_').lower()}"
+    return line.append(f"  {_measure(alert)}{untold}", "dim")
+
+
+def style_of(alert: Alert) -> str:
+    """Return the colour of an alert: red for what is critical now, yellow for a warning."""
+    return STYLES[alert.state] if alert.state != "firing" or alert.severity == "critical" else "yellow"
 
 
 def _when_ms(alert: Alert) -> int:

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.cli.alert_lines import STYLES, alert_line
+from pipeline.cli.alert_lines import STYLES, alert_line, style_of
 from pipeline.cli.configuration import load, resolve
 from pipeline.cli.console import out, print_json, print_json_line, print_table, say
 from pipeline.cli.current_alerts import current_alerts
@@ -75,11 +75,10 @@ def _table(alerts_: Iterable[Alert]) -> Table:
     for heading in ("state", "severity", "rule", "series", "value", "threshold", "window", "since (UTC)"):
         table.add_column(heading, no_wrap=True)
     for one in alerts_:
-        style = STYLES[one.state] if one.state != "firing" or one.severity == "critical" else "yellow"
         limit = f"{one.comparison} {measured(one.threshold, one.unit)}"
         since = moment(one.resolved_ms or one.fired_ms or one.started_ms)
         table.add_row(
             one.state, one.severity, escape(one.rule), escape(one.series),
-            measured(one.value, one.unit), limit, one.window, since, style=style,
+            measured(one.value, one.unit), limit, one.window, since, style=style_of(one),
         )  # fmt: skip
     return table

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import pipeline.demo
 from pipeline.cli.configuration import load
 from pipeline.cli.console import complain, out, print_table, say, warn
 from pipeline.cli.figures import count
@@ -17,11 +19,14 @@ from pipeline.cli.welcome import addresses, commands, welcome
 from pipeline.demo.show import Outcome, Show
 from pipeline.demo.view import Header
 from pipeline.errors import FatalError
+from pipeline.settings import Settings
 from pipeline.up.notices import Notices
 from pipeline.up.runfile import only_one
 from pipeline.up.servers import Servers, servers
 from pipeline.up.signals import run_until_signalled
 from pipeline.up.stack import stack
+
+_RULES = Path(pipeline.demo.__file__).with_name("rules.yaml")
 
 
 def demo(
@@ -38,7 +43,7 @@ def demo(
     Ctrl-C ends it. With --seconds it ends by itself: the producers stop, and what was published is reckoned against
     what was counted and what lies in ClickHouse; exit code 1 if they differ.
     """
-    settings = load()
+    settings = _with_rules(load())
     shown = window or settings.windows[0]
     if shown not in settings.windows:
         raise FatalError(f"There is no window {shown!r}. PIPELINE_WINDOWS has {', '.join(settings.windows)}.")
@@ -50,6 +55,11 @@ def demo(
         run.report()
         say("Stopping the servers …")
     sys.exit(code or run.exit_code)
+
+
+def _with_rules(settings: Settings) -> Settings:
+    """The settings with the demo's own rules, where they name none."""
+    return settings if settings.rules else settings.model_copy(update={"rules": _RULES})
 
 
 class _Run:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from pipeline.cli.history import history
 from pipeline.cli.progress import Counted, Progress, Reached, counted
-from pipeline.clickhouse_client import connect
 from pipeline.settings import Settings
 
 _POLL_SECONDS = 0.5
@@ -111,7 +111,7 @@ async def _is_read(progress: Progress) -> bool:
 
 
 def _stored(settings: Settings) -> Stored:
-    with connect(settings, reader=True) as client:
+    with history(settings) as client:
         in_slots, rows = client.query("SELECT sum(in_slots), sum(in_raw) FROM reckoning").result_rows[0]
         landing = client.query("SELECT count() FROM dead_letters WHERE reason = 'landing'").result_rows[0][0]
     return Stored(in_slots=int(in_slots), rows=int(rows), landing=int(landing))

@@ -10,20 +10,17 @@ from typing import Annotated, Any
 
 import typer
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 from rich.markup import escape
 from rich.table import Table
 
 from pipeline.cli.configuration import load, resolve
 from pipeline.cli.console import print_table, say
 from pipeline.cli.figures import NOTHING, count
-from pipeline.clickhouse_client import connect, parse_address
+from pipeline.cli.history import history
 from pipeline.errors import FatalError
-from pipeline.settings import Settings
 
 _CHUNK_BYTES = 1 << 16
 _OWN_FORMAT = re.compile(r"\bFORMAT\s+\w+\s*$", re.IGNORECASE)
-_SERVER_SAID = re.compile(r"(Code: \d+\..*)", re.DOTALL)
 
 
 class Format(StrEnum):
@@ -46,23 +43,8 @@ def sql(
     statement = (sys.stdin.read() if query == "-" else query).strip().rstrip(";").strip()
     if not statement:
         raise FatalError('There is no statement. For example: pipeline sql "SELECT count() FROM operations"')
-    settings = resolve(load(), kafka=False)
-    try:
-        client = connect(settings, reader=True)
-        client.database = parse_address(settings.clickhouse or "").database or settings.database
+    with history(resolve(load(), kafka=False)) as client:
         _answer(client, statement, Format.JSON if as_json else form)
-    except DatabaseError as error:
-        raise FatalError(_said(error)) from None
-    except ClickHouseError:
-        raise unreachable(settings) from None
-
-
-def unreachable(settings: Settings) -> FatalError:
-    """Return the error for a ClickHouse that does not answer."""
-    return FatalError(
-        f"ClickHouse does not answer at {parse_address(settings.clickhouse or '')}. Is it running, and is "
-        "PIPELINE_CLICKHOUSE right? `pipeline doctor` looks further."
-    )
 
 
 def _answer(client: Client, statement: str, form: Format) -> None:
@@ -104,9 +86,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}" + (f".{value.microsecond // 1000:03}" if value.microsecond else "")
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _said(error: DatabaseError) -> str:
-    """The server's own message, without the address and the driver's name before it."""
-    found = _SERVER_SAID.search(str(error))
-    return "ClickHouse says: " + (found[1] if found else str(error)).strip()

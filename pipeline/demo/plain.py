@@ -18,7 +18,7 @@ def print_line(picture: Picture, counts: Counts, window: str, elapsed_s: float, 
     """Print the counts, and the operation with the most errors and the slowest one."""
     lag = "unknown" if counts.lag_records is None else count(counts.lag_records)
     console.print(
-        f"{elapsed_s:4.0f} s  published {count(counts.acknowledged)}, counted {count(counts.counted)}, "
+        f"{elapsed_s:.0f} s: published {count(counts.acknowledged)}, counted {count(counts.counted)}, "
         f"late {counts.late}, dead {counts.dead}, lag {lag}, "
         f"series {len(picture.stats)}, alerts fired {picture.fired}, resolved {picture.resolved}",
         soft_wrap=True,

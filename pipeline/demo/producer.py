@@ -32,20 +32,21 @@ class DemoProducers:
         self._traffic = Traffic(seed)
         topics = topics_of(settings)
         self._topic_of = {"operation": topics.operations, "error": topics.errors}
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka, acks="all", enable_idempotence=True, compression_type="lz4", linger_ms=10
-        )
+        self._bootstrap = settings.kafka
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop` is set; returns when the fate of everything sent is known."""
-        await self._producer.start()
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True, compression_type="lz4", linger_ms=10
+        )
+        await producer.start()
         try:
-            await self._publish(stop)
+            await self._publish(producer, stop)
         finally:
-            await self._producer.stop()  # sends what waits, and waits for the answers
+            await producer.stop()  # sends what waits, and waits for the answers
             await asyncio.sleep(0)
 
-    async def _publish(self, stop: asyncio.Event) -> None:
+    async def _publish(self, producer: AIOKafkaProducer, stop: asyncio.Event) -> None:
         begin_s = last_s = time.monotonic()
         owed = 0.0
         while not stop.is_set():
@@ -54,14 +55,14 @@ class DemoProducers:
             owed += min(now_s - last_s, _CATCH_UP_SECONDS) * self._per_second
             last_s = now_s
             while owed > 0:
-                owed -= await self._call()
+                owed -= await self._call(producer)
             await asyncio.sleep(_TICK_SECONDS)
 
-    async def _call(self) -> int:
+    async def _call(self, producer: AIOKafkaProducer) -> int:
         """Publish one call, or one array of calls; return how many events that was."""
         records = self._traffic.call(time.time_ns() // 1_000_000, self.elapsed_s)
         for record in records:
-            future = await self._producer.send(self._topic_of[record.kind], record.value)
+            future = await producer.send(self._topic_of[record.kind], record.value)
             self.sent += record.events
             future.add_done_callback(lambda done, record=record: self._on_done(done, record))
         return sum(record.events for record in records)

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from pipeline.demo.catalogue import Operation
 
-PERIOD_S = 300.0
+CALM_START_S = 20.0
+"""Until then nothing fails but on purpose: with few calls counted one failure is a high rate, and rules are right."""
+
+PERIOD_S = 600.0
 """After this long the schedule begins again."""
 
 
@@ -44,8 +47,8 @@ TROUBLES: tuple[Trouble, ...] = (
     Trouble(
         "error storm: 45 % of checkout/pay fail", "checkout", "pay", 22, 55, Effect(1.3, 0.45, critical_ratio=0.02)
     ),
-    Trouble("media is slow: its disk is full", "media", "", 170, 200, Effect(3.0)),
-    Trouble("accounts/login fails now and then", "accounts", "login", 210, 240, Effect(1.0, 0.12)),
+    Trouble("media is slow: its disk is full", "media", "", 250, 290, Effect(6.0)),
+    Trouble("accounts/login fails now and then", "accounts", "login", 400, 430, Effect(1.0, 0.12)),
 )
 
 CALM = Effect()

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import orjson
 
 from pipeline.demo.catalogue import OPERATIONS, Operation
-from pipeline.demo.schedule import Effect, effect_on
+from pipeline.demo.schedule import CALM_START_S, Effect, effect_on
 
 Kind = Literal["operation", "error"]
 
@@ -59,17 +59,19 @@ class Traffic:
         count = self._random.randint(2, 10) if self._chance(ARRAY_RATIO) else 1
         when_ms = now_ms - (LATE_BY_MS if self._chance(LATE_RATIO) else self._random.randint(0, _DISORDER_MS))
         chosen = self._random.choices(OPERATIONS, self._shares, k=count)
-        pairs = [self._events(operation, when_ms, effect_on(operation, elapsed_s)) for operation in chosen]
+        pairs = [self._events(operation, when_ms, elapsed_s) for operation in chosen]
         errors = [error for _, error in pairs if error is not None]
         records = [_record("operation", [call for call, _ in pairs])]
         return [*records, _record("error", errors)] if errors else records
 
     def _events(
-        self, operation: Operation, when_ms: int, effect: Effect
+        self, operation: Operation, when_ms: int, elapsed_s: float
     ) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        effect = effect_on(operation, elapsed_s)
+        everyday = 0 if elapsed_s < CALM_START_S else 1
         duration_ms = operation.median_ms * effect.slowdown * math.exp(self._random.gauss(0, operation.spread))
-        refused = self._chance(operation.refusal_ratio)
-        failed = refused or self._chance(operation.failure_ratio + effect.failure_ratio)
+        refused = self._chance(operation.refusal_ratio * everyday)
+        failed = refused or self._chance(operation.failure_ratio * everyday + effect.failure_ratio)
         identity = self._identity(operation, when_ms)
         status = {"status_code": 422 if refused else 503 if failed else 200} if operation.kind == "http" else {}
         call = {

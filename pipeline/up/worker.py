@@ -17,7 +17,7 @@ EXIT_FATAL = 78
 """Exit code of a supervised worker that knows why it cannot go on (EX_CONFIG of sysexits.h)."""
 
 _BACKOFF_SECONDS = (1, 2, 5, 10, 30)
-_STEADY_SECONDS = 10
+_STEADY_SECONDS = 30
 _FALSE_STARTS = 3
 _KILL_AFTER_SECONDS = 3  # past the worker's own limit, `stop_seconds`
 
@@ -118,7 +118,11 @@ class Worker:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """The environment of a worker: this one's, with the addresses and the home that were found."""
-    found = {"PIPELINE_KAFKA": settings.kafka, "PIPELINE_CLICKHOUSE": settings.clickhouse}
-    named = {name: value for name, value in found.items() if value}
+    """The environment of a worker: this one's, with the addresses, the rules and the home that were found."""
+    found = {
+        "PIPELINE_KAFKA": settings.kafka,
+        "PIPELINE_CLICKHOUSE": settings.clickhouse,
+        "PIPELINE_RULES": settings.rules,
+    }
+    named = {name: str(value) for name, value in found.items() if value}
     return {**os.environ, **named, "PIPELINE_HOME": str(settings.home), "PYTHONUNBUFFERED": "1"}
