@@ -84,11 +84,18 @@ class Reply:
         if self._tag:
             block = f"{message}{len(message.encode())} {self._tag}"
             self.pack(f"\r\n__exception__\r\n{self._tag}\r\n{block}\r\n__exception__\r\n".encode())
-            await self.end()
+            self._packed += self._packer.flush()
+            await self.send()
+            self._break_off()
             return
         code = {"X-ClickHouse-Exception-Code": str(error.code), "Content-Type": "text/plain; charset=UTF-8"}
         kept = {name: value for name, value in self._headers.items() if name != "Content-Encoding"}
         self.response = web.Response(status=error.status, text=None, body=message.encode(), headers={**kept, **code})
+
+    def _break_off(self) -> None:
+        # Without the last chunk, so that a client that knows nothing of the block sees that the answer is not whole.
+        if self._request.transport:
+            self._request.transport.close()
 
     def _describe(self, answer: Answer) -> None:
         counts = {name: str(count) for name, count in asdict(answer.counts).items()}

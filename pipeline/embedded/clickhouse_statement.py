@@ -22,6 +22,7 @@ _WITH_ROWS = {
 }
 _OUTSIDE_FILE = {(b"into", b"outfile"), (b"from", b"infile")}
 _SOURCES = {b"select", b"values", b"from"}
+_BEFORE_A_TABLE = {b"into", b"table", b"."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Statement:
 
     `sql` is the statement; for an INSERT with rows behind it, the part before FORMAT, and `rows` holds what follows
     in `rows_format`. `rows` is None for everything else. `output_format` is the one that FORMAT names, if any.
+    `settings_at` is where the SETTINGS of an INSERT begin in `sql`; its end where it has none.
     """
 
     sql: str
@@ -38,6 +40,7 @@ class Statement:
     output_format: str | None
     rows_format: str | None = None
     rows: bytes | None = None
+    settings_at: int = 0
 
 
 def parse(text: bytes) -> Statement:
@@ -56,7 +59,9 @@ def parse(text: bytes) -> Statement:
     name = text[scan.name.start : scan.name.end].decode() if scan.name else None
     if scan.rows_follow and scan.name:
         sql = _decode(text[: scan.format_at])
-        return Statement(sql, scan.first.decode(), False, None, name, _after_format(text, scan.name.end))  # noqa: FBT003
+        settings_at = len(_decode(text[: scan.settings_at or scan.format_at]))
+        rows = _after_format(text, scan.name.end)
+        return Statement(sql, scan.first.decode(), False, None, name, rows, settings_at)  # noqa: FBT003
     return Statement(_decode(text), scan.first.decode(), scan.returns_rows, name)
 
 
@@ -67,6 +72,7 @@ class _Scan:
         self.first = b""
         self.name: Token | None = None
         self.format_at = 0
+        self.settings_at = 0
         self._last = b""
         self._depth = 0
         self._ended = False
@@ -105,6 +111,8 @@ class _Scan:
             self.name = None  # it was a column of that name: the clause stands at the end
         if text == b"format":
             self.format_at = token.start
+        if text == b"settings" and self._inserts and self._last not in _BEFORE_A_TABLE:
+            self.settings_at = token.start
 
 
 def _phrase(*words: bytes) -> str:
