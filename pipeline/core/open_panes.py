@@ -62,6 +62,10 @@ class OpenPane:
                 self._dense.add_block(former.rows, old, -1)
         return Change(old, new, _changed(old, new))
 
+    def counted_as(self, names: list[Series]) -> list[Series]:
+        """Return the names that series are counted under."""
+        return [self.renames.get(name, name) for name in names] if self.renames else names
+
     def slots(self) -> Iterator[tuple[Int64s, Block]]:
         """Yield the newest block of every source and part, with the row in the pane of each of its series."""
         for slot in self._slots.values():

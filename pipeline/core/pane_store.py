@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.core.block import COLUMN, Block, Int64s
@@ -112,9 +112,9 @@ class PaneStore:
             if pane.start_ms < before_ms:
                 pane.drop_dense()
 
-    def rows_of(self, pane: OpenPane, names: Iterable[Series]) -> Int64s:
+    def rows_of(self, pane: OpenPane, names: list[Series]) -> Int64s:
         """Return the window rows of series of an open pane, under the names that they are counted by."""
-        return self._rows.of(pane.renames.get(name, name) for name in names)
+        return self._rows.of(pane.counted_as(names))
 
     def _blocks(self, start_ms: int) -> list[Block]:
         blocks = self._decoded.pop(start_ms, None) or blocks_of(self._fetch(start_ms))

@@ -91,11 +91,11 @@ class Sums:
         self.reserve(int(rows.max()) + 1)
         np.add.at(self.scalars, rows, sign * other.scalars[:count])
         self._fit(rows)
-        hist = (sign * other.hist[:count]).astype(self.hist.dtype, copy=False)
+        hist, add = other.hist[:count].astype(self.hist.dtype, copy=False), np.add if sign > 0 else np.subtract
         if np.unique(rows).size == count:
-            self.hist[rows] += hist
+            self.hist[rows] = add(self.hist[rows], hist)
         else:
-            np.add.at(self.hist, rows, hist)
+            add.at(self.hist, rows, hist)
         known = len(self.columns.codes)
         padded = np.zeros((count, self.status.shape[1]), np.int64)
         padded[:, : min(known, other.status.shape[1])] = other.status[:count, :known]

@@ -16,19 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-import numpy as np
-
 from pipeline.core.block import Block
 from pipeline.core.closed_pane import ClosedKey, ClosedPane
 from pipeline.core.closing import Closing
 from pipeline.core.frontier import Frontier
 from pipeline.core.late_steps import LateSteps
+from pipeline.core.live_series import LiveSeries
 from pipeline.core.open_panes import Change, OpenPane
 from pipeline.core.pane_store import Fetch, PaneStore, Share
 from pipeline.core.records import Marks, Snapshot
 from pipeline.core.row_table import NEVER_MS, RowTable
 from pipeline.core.series import Series
 from pipeline.core.step_view import Int64s, Status, StepView, WindowColumns
+from pipeline.core.steps import Steps
 from pipeline.core.sums import StatusColumns
 from pipeline.core.window_config import WindowConfig, WindowState
 from pipeline.core.windows import Windows
@@ -52,12 +52,10 @@ class WindowEngine:
         self._frontier = Frontier(close_grace_ms=config.close_grace_ms, idle_lag_release_ms=config.idle_lag_release_ms)
         self._rows = RowTable()
         self._store = PaneStore(StatusColumns(), self._rows, fetch)
+        self._live = LiveSeries(config, self._rows, self._store)
         self._closing = Closing(config, self._store)
         self._late = LateSteps(config.pane_ms, config.longest_ms)
-        self._windows: Windows | None = None
-        self._emitted_ms: int | None = None
-        self._changed: dict[Status, set[Series]] = {"early": set(), "on_time": set()}
-        self._seen: dict[Series, int] = {}
+        self._steps = Steps(config, self._store, self._live, self._late)
         self._changes = 0
 
     # ---- records in
@@ -96,22 +94,19 @@ class WindowEngine:
         if change is None:
             return
         self._changes += 1
-        names = [pane.renames.get(name, name) for name in change.changed]
-        for changed in self._changed.values():
-            changed.update(names)
-        if self._windows is not None:
-            self._windows.changed()
-            if pane.start_ms < self._windows.end_ms:
-                self._correct(self._windows, pane, change, offset)
+        self._live.note_changed(pane.counted_as(change.changed))
+        if self._steps.windows is not None:
+            self._steps.windows.changed()
+            if pane.start_ms < self._steps.windows.end_ms:
+                self._correct(self._steps.windows, pane, change, offset)
 
     def _correct(self, windows: Windows, pane: OpenPane, change: Change, offset: int) -> None:
         """Carry a change of a pane that is in the windows by now into them."""
         out = [self._share(pane, change.old)] if change.old is not None else []
         windows.correct(pane.start_ms, out, [self._share(pane, change.new)])
         self._rename(offset)
-        self._rows.touch(self._store.rows_of(pane, change.new.series), pane.start_ms)
-        names = (pane.renames.get(name, name) for name in change.changed)
-        self._late.mark(offset, pane.start_ms, windows.end_ms, names)
+        self._live.entered(pane)
+        self._late.mark(offset, pane.start_ms, windows.end_ms, pane.counted_as(change.changed))
 
     def _rename(self, offset: int) -> None:
         """Bring the names that open panes are counted under up to date with the series cap."""
@@ -124,7 +119,7 @@ class WindowEngine:
                 self._move(pane, to, offset)
 
     def _move(self, pane: OpenPane, renames: dict[Series, Series], offset: int) -> None:
-        windows = self._windows
+        windows = self._steps.windows
         if windows is None or pane.start_ms >= windows.end_ms:
             pane.renames = renames
             return
@@ -133,8 +128,8 @@ class WindowEngine:
         pane.renames = renames
         into = self._store.shares(pane.start_ms)
         windows.correct(pane.start_ms, out, into)
-        for share in into:
-            self._rows.touch(share.rows, pane.start_ms)
+        self._changes += 1
+        self._live.entered(pane)
         self._late.mark(offset, pane.start_ms, windows.end_ms, {name for pair in moved for name in pair})
         for _ in self._rows.drop_before(NEVER_MS + 1):
             windows.changed()
@@ -154,9 +149,9 @@ class WindowEngine:
 
         Spans in which no window holds anything are jumped over.
         """
-        while (end_ms := self._next_step()) is not None:
+        while (end_ms := self._steps.next_ms(self._frontier.watermark_ms)) is not None:
             yield end_ms
-            if self._emitted_ms != end_ms:
+            if self._steps.emitted_ms != end_ms:
                 return
 
     def late_steps(self) -> Iterator[int]:
@@ -172,11 +167,11 @@ class WindowEngine:
         None before the first step, and while the watermark is too far behind the newest source.
         """
         greatest_ms, watermark_ms = self._frontier.greatest_ms, self._frontier.watermark_ms
-        if greatest_ms is None or watermark_ms is None or self._emitted_ms is None:
+        if greatest_ms is None or watermark_ms is None or self._steps.emitted_ms is None:
             return None
         pane_ms = self._config.pane_ms
         end_ms = (greatest_ms + self._config.out_of_orderness_ms) // pane_ms * pane_ms + pane_ms
-        return max(end_ms, self._emitted_ms) if greatest_ms - watermark_ms <= self._config.early_lag_ms else None
+        return max(end_ms, self._steps.emitted_ms) if greatest_ms - watermark_ms <= self._config.early_lag_ms else None
 
     def view(self, end_ms: int, status: Status) -> StepView:
         """Return every window at the end of a step, exactly, over what has come so far.
@@ -184,123 +179,46 @@ class WindowEngine:
         On time: moves the windows on to the step, so only a step from `due_steps` will do. Early and late: any step;
         each costs about as much as the panes between it and the last step on time.
         """
-        windows = self._windows
+        windows = self._steps.windows
         if windows is None or end_ms % self._config.pane_ms:
             raise ValueError(f"no step ends at {end_ms}: {'nothing has come yet' if windows is None else 'not a pane'}")
         self._rename(self.position)
         if status == "on_time":
             self._advance(windows, end_ms)
-        names = self._late.names(end_ms) if status == "late" else self._names(end_ms)
+        names = self._late.names(end_ms) if status == "late" else self._live.at(end_ms, windows.end_ms)
         rows = self._rows.of(names)
-        changed = self._changed.get(status)
-        view = StepView(
+        return StepView(
             series=names,
             end_ms=end_ms,
             watermark_ms=self._frontier.watermark_ms,
             status=status,
             revision=self._late.rounds if status == "late" else 0,
-            changed=np.array([changed is None or name in changed for name in names], np.bool_),
-            last_event_ms=self._last_event_ms(names, rows, end_ms),
-            seen=self._seen_without(names),
+            changed=self._live.take_changed(names, status),
+            last_event_ms=self._live.last_event_ms(names, rows, end_ms, windows.end_ms),
+            seen=self._live.seen_without(names),
             window_names=tuple(self._config.windows),
             compute=self._columns(windows, end_ms, rows),
             completeness=self._frontier.completeness(end_ms),
         )
-        if changed is not None:
-            changed.clear()
-        return view
 
     def emitted(self, view: StepView) -> None:
         """The records of a view on time, or late, are written: go on."""
-        windows = self._windows
+        windows = self._steps.windows
         if windows is None or view.status == "early":
             return
         if view.status == "late":
             self._late.emitted(view.end_ms)
             return
-        self._emitted_ms = view.end_ms
-        self._late.allow()
-        self._forget(windows, view.end_ms)
-
-    def _next_step(self) -> int | None:
-        watermark_ms, pane_ms = self._frontier.watermark_ms, self._config.pane_ms
-        if watermark_ms is None or not self._started(watermark_ms):
-            return None
-        self._jump(watermark_ms // pane_ms * pane_ms)
-        assert self._emitted_ms is not None
-        end_ms = self._emitted_ms + pane_ms
-        return end_ms if end_ms <= watermark_ms else None
-
-    def _started(self, watermark_ms: int) -> bool:
-        if self._windows is None:
-            first_ms = self._store.first_ms()
-            if first_ms is None or first_ms + self._config.pane_ms > watermark_ms:
-                return False
-            self._start(first_ms)
-        return True
-
-    def _start(self, end_ms: int) -> Windows:
-        self._emitted_ms = end_ms
-        self._windows = Windows(self._config.windows, self._config.pane_ms, end_ms, self._store)
-        return self._windows
-
-    def _jump(self, through_ms: int) -> None:
-        """Pass over steps in which every window is empty."""
-        windows, emitted_ms = self._windows, self._emitted_ms
-        assert windows is not None
-        assert emitted_ms is not None
-        if windows.end_ms != emitted_ms or self._store.starts(emitted_ms - self._config.longest_ms, emitted_ms):
-            return
-        next_ms = self._store.next_ms(emitted_ms)
-        to_ms = through_ms if next_ms is None else min(next_ms, through_ms)
-        if to_ms > emitted_ms:
-            windows.advance(to_ms)
-            self._emitted_ms = to_ms
-            self._late.allow()
-            self._forget(windows, to_ms)
+        self._steps.emitted(view.end_ms)
 
     def _advance(self, windows: Windows, end_ms: int) -> None:
         if end_ms < windows.end_ms:
             raise ValueError(f"step {end_ms} was on time before; the windows stand at {windows.end_ms}")
         for start_ms in self._store.starts(windows.end_ms, end_ms):
-            pane = self._store.open[start_ms]
-            self._rows.touch(self._store.rows_of(pane, pane.series), start_ms)
+            self._live.entered(self._store.open[start_ms])
         windows.advance(end_ms)
         self._store.drop_dense(end_ms)
         self._changes += 1
-
-    def _forget(self, windows: Windows, end_ms: int) -> None:
-        """Drop the rows that were zero in the step just emitted, and remember their series for a while."""
-        for name, newest_ms in self._rows.drop_before(end_ms - self._config.longest_ms):
-            if newest_ms != NEVER_MS:
-                self._seen[name] = max(newest_ms + self._config.pane_ms, self._seen.get(name, NEVER_MS))
-        windows.changed()
-        since_ms = end_ms - self._config.seen_ms
-        self._seen = {name: last_ms for name, last_ms in self._seen.items() if last_ms >= since_ms}
-
-    def _names(self, end_ms: int) -> list[Series]:
-        """Series with an event in the longest window, or in the pane before it, whose zero row is still to be told."""
-        names = set(self._rows.since(end_ms - self._config.longest_ms - self._config.pane_ms))
-        for pane in self._front(end_ms):
-            names.update(pane.renames.get(name, name) for name in pane.series)
-        return sorted(names)
-
-    def _front(self, end_ms: int) -> Iterator[OpenPane]:
-        """Yield the panes before `end_ms` that are not in the windows yet, ascending."""
-        assert self._windows is not None
-        return (self._store.open[start_ms] for start_ms in self._store.starts(self._windows.end_ms, end_ms))
-
-    def _last_event_ms(self, names: list[Series], rows: Int64s, end_ms: int) -> Int64s:
-        newest_ms = self._rows.newest_ms(rows)
-        place = {name: at for at, name in enumerate(names)}
-        for pane in self._front(end_ms):
-            for name in pane.series:
-                newest_ms[place[pane.renames.get(name, name)]] = pane.start_ms
-        return newest_ms + self._config.pane_ms
-
-    def _seen_without(self, names: list[Series]) -> Mapping[Series, int]:
-        again = self._seen.keys() & names
-        return {name: last_ms for name, last_ms in self._seen.items() if name not in again} if again else self._seen
 
     def _columns(self, windows: Windows, end_ms: int, rows: Int64s) -> Callable[[str], WindowColumns]:
         made_at = self._changes
@@ -325,7 +243,7 @@ class WindowEngine:
         self._late.settle(self.position)
         return WindowState(
             frontier_ms=self._closing.frontier_ms,
-            emitted_ms=self._emitted_ms,
+            emitted_ms=self._steps.emitted_ms,
             watermark_ms=self._frontier.watermark_ms,
             settled_offset=self._late.settled_offset,
             late_rounds=self._late.rounds,
@@ -366,15 +284,15 @@ class WindowEngine:
         series had its last event, if the shell keeps that. Then records are to be read from the committed offset on.
         """
         panes = list(self._closing.restore(closed, state))
-        self._seen = dict(seen or {})
+        self._live.restore(seen or {})
         if state is not None:
             self._late.restore(state.settled_offset, state.late_rounds)
             self._frontier.restore(state.watermark_ms, state.frontier_ms)
         stands = [at for at in (state.emitted_ms if state else None, self._closing.frontier_ms) if at is not None]
         if not stands:
             return
-        windows = self._start(max(stands))
+        windows = self._steps.start(max(stands))
         for start_ms, names in panes:
             self._rows.touch(self._rows.of(names), start_ms)
         windows.fill()
-        self._forget(windows, windows.end_ms)
+        self._live.forget(windows.end_ms)

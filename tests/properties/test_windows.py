@@ -20,6 +20,7 @@ ACTIONS = st.one_of(
     ),
     st.tuples(st.just("flush"), st.integers(0, 2)),
     st.tuples(st.just("step"), st.integers(0, 2)),
+    st.tuples(st.just("roll")),
     st.tuples(st.just("leap"), st.integers(20, 400)),
     st.tuples(st.just("idle"), st.integers(0, 2), st.integers(0, 30)),
     st.tuples(st.just("repeat"), st.integers(0, 1_000)),
@@ -48,6 +49,11 @@ def perform(world: World, action: tuple, clock_ms: int) -> int:  # type: ignore[
             world.poll()
             world.commit_now()
             world.close(6)
+        case ("roll",):
+            clock_ms += PANE_MS
+            for number in range(len(world.sources)):
+                world.flush(number)
+            world.poll()
         case ("leap", by_ms):
             clock_ms += by_ms
         case ("idle", source, by_ms):
