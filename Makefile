@@ -21,7 +21,7 @@ demo: $(READY) ## Run everything with demo traffic and a live view; Ctrl-C ends 
 	@$(BIN)/pipeline demo
 
 test: $(READY) ## Run every test; make test ARGS="-k histogram -x" passes arguments to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(READY) ## Check style and formatting
 	@$(BIN)/ruff check
