@@ -119,3 +119,17 @@ def test_what_has_been_quiet_for_a_day_can_be_forgotten_and_nothing_else() -> No
     for key in keys:
         line.states.forget(key)
     assert [state.key for state in line.states] == active
+
+
+def test_a_replay_does_not_judge_old_steps_by_what_another_alert_became_later() -> None:
+    """At 70 the error rate's alert ends, and the success rate's, hidden till then, is told. The crash is in between."""
+    line = Timeline("""
+rules:
+  - {name: successes, type: success_rate, window: 5m, severities: {critical: 90%}}
+  - {name: errors, type: error_rate, window: 1m, severities: {critical: 5%}}
+""")
+    line.traffic.add(5, 100, 20)
+    line.run(0, 60)
+    line.keep_only(line.look(70), 1)
+    line.restart()
+    assert line.run(20, 70) == ["70 firing critical TOLD_LATE NOTIFY_UNHIDDEN"]
