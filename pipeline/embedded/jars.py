@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 import tomllib
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,12 +97,20 @@ def _fetch(jars: list[Jar], folder: Path, console: Console) -> None:
     for jar in jars:
         if (folder / jar.file_name).exists():
             console.print(f"Kafka's jars: {folder / jar.file_name} is damaged (its sha256 is wrong); fetching it again")
+    cancelled = threading.Event()
     with FetchProgress(console, len(jars)) as progress, ThreadPoolExecutor(_FETCHERS) as pool:
-        fetches = [pool.submit(fetch_jar, jar, folder, progress.add_bytes) for jar in jars]
+
+        def advance(count_bytes: int) -> None:
+            if cancelled.is_set():
+                raise CancelledError
+            progress.add_bytes(count_bytes)
+
+        fetches = [pool.submit(fetch_jar, jar, folder, advance) for jar in jars]
         try:
             for fetch in fetches:
                 fetch.result()
                 progress.add_file()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: what is under way ends at its next bytes, and nothing else begins
+            cancelled.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -26,7 +26,7 @@ class FirstWarning(logging.Handler):
     def __init__(self, seen: asyncio.Event) -> None:
         super().__init__()
         self.text, self._seen = "", seen
-        self.log = logging.Logger("waiting")
+        self.log = logging.getLogger(f"waiting.{id(self)}")
         self.log.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
