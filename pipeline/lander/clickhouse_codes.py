@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
 _CHARACTERS = 500
+_AROUND = re.compile(r"^.*?(?=Code: \d+\. DB::Exception)| \(version [\d.]+.*$")
+"""What clickhouse-connect and the server put around the message."""
 
 BAD_ROWS = {
     6: "CANNOT_PARSE_TEXT",
@@ -36,5 +40,5 @@ def first_line(error: BaseException) -> str:
     if isinstance(error, Error) and error.code is None:
         while error.__cause__ is not None:
             error = error.__cause__
-    text = " ".join(str(error).split())
+    text = _AROUND.sub("", " ".join(str(error).split()))
     return text if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}…"

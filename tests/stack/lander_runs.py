@@ -1,0 +1,75 @@
+"""Running landers for tests: in this process, or as a process of its own that can be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from pipeline.lander.service import run_lander
+from pipeline.settings import Settings
+
+CHILD = """
+import asyncio, sys
+from pipeline.lander.service import run_lander
+from pipeline.settings import Settings
+asyncio.run(run_lander(Settings.model_validate_json(sys.argv[1]), asyncio.Event()))
+"""
+
+
+@asynccontextmanager
+async def lander(settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
+    """Run a lander in this process until the block ends, then stop it in order; its errors come out here."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_lander(settings, stop))
+    try:
+        yield task
+    finally:
+        stop.set()
+        await task
+
+
+def start_lander(settings: Settings) -> subprocess.Popen[bytes]:
+    """Start a lander as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, settings.model_dump_json()], env=os.environ | {"PYTHONPATH": "."}
+    )
+
+
+async def until(
+    look: Callable[[], object], expected: object, *, seconds: float = 90, task: asyncio.Task[None] | None = None
+) -> None:
+    """Look, in a thread, until what is seen is as expected (or as the predicate `expected` wants it).
+
+    An error of the lander ends the waiting; when time is up, the failure shows what was seen last.
+    """
+    deadline = time.monotonic() + seconds
+    while not _fits(seen := await asyncio.to_thread(look), expected):
+        if task is not None and task.done():
+            task.result()
+        assert task is None or not task.done(), "the lander left"
+        assert time.monotonic() < deadline, f"saw {seen!r}, expected {expected!r}"
+        await asyncio.sleep(0.1)
+
+
+def _fits(seen: object, expected: object) -> bool:
+    return bool(expected(seen)) if callable(expected) else seen == expected
+
+
+async def publish(settings: Settings, topic: str, values: Iterable[Any], partitions: int | None = None) -> int:
+    """Publish values (bytes, or JSON of anything else) round robin over the partitions; return how many."""
+    count = 0
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka, linger_ms=5, max_request_size=8 * 1024 * 1024) as out:
+        for count, value in enumerate(values, 1):
+            encoded = value if isinstance(value, bytes) else json.dumps(value).encode()
+            await out.send(topic, encoded, partition=count % (partitions or settings.partitions))
+        await out.flush()
+    return count
