@@ -90,6 +90,8 @@ class AlertStates:
     """
 
     def __init__(self, states: Iterable[AlertState] = (), *, shard: int = 0, shards: int = 1) -> None:
+        if not 0 <= shard < shards:
+            raise ValueError(f"there is no shard {shard} of {shards}")
         self.shard = shard
         self.shards = shards
         self.on_time_ms: int | None = None

@@ -85,7 +85,8 @@ class Evaluator:
             return {tp: self._position(tp) for tp in committed}
 
     async def _take_over(self, tp: TP, committed: Mapping[TP, Any], begins: Mapping[TP, int]) -> Shard:
-        shard = Shard(self._window_config(tp.partition), self._rules, self.tables.closed_panes.data)
+        config, closed_panes = self._window_config(tp.partition), self.tables.closed_panes.data
+        shard = Shard(config, self._rules, closed_panes, shards=self._settings.partitions)
         signals = TP(self._topics.signals, tp.partition)
         unsent = taken_over(shard, self.tables, self._settings.partitions, tp, committed[tp], begins[tp])
         found = committed.get(signals)

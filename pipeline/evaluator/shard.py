@@ -18,13 +18,15 @@ from schemas.structs import StatsRecord
 
 
 class Shard:
-    """Windows and alerts of one partition of `panes`. `table` is where its closed panes are: records by key."""
+    """Windows and alerts of one of `shards` partitions of `panes`. `table` has its closed panes: records by key."""
 
-    def __init__(self, config: WindowConfig, rules: CompiledRules, table: Mapping[bytes, bytes]) -> None:
+    def __init__(
+        self, config: WindowConfig, rules: CompiledRules, table: Mapping[bytes, bytes], *, shards: int
+    ) -> None:
         self.number = config.shard
         self.rules = rules
         self.engine = WindowEngine(config, self._fetch)
-        self.states = AlertStates(shard=config.shard)
+        self.states = AlertStates(shard=config.shard, shards=shards)
         self.position = 0  # next offset of `panes` to be read
         self.signals_position = 0
         self.latest: tuple[int, list[StatsRecord]] | None = None  # newest step on time, until it is in the table

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.core.alert_message import alert_id
 from pipeline.core.alert_sql import events_sql, instant, quoted
-from pipeline.core.alert_state import decode_state, encode_state, state_key
+from pipeline.core.alert_state import AlertStates, decode_state, encode_state, state_key
 from pipeline.core.alert_text import duration_text, value_text
 from pipeline.core.rules import ErrorRate, ResponseTime, Rule, SlowOperations, Threshold
 from pipeline.core.series import OVERFLOW, Series
@@ -188,3 +188,8 @@ def test_sql_runs_in_clickhouse_and_finds_the_events_behind_the_alert() -> None:
 
 def test_a_literal_cannot_be_left() -> None:
     assert quoted("a' OR 1=1 --\\") == "'a\\' OR 1=1 --\\\\'"
+
+
+def test_the_states_of_a_shard_know_how_many_there_are() -> None:
+    with pytest.raises(ValueError, match="no shard 3 of 1"):
+        AlertStates(shard=3)
