@@ -12,7 +12,7 @@ from rich.table import Table
 
 from pipeline.cli.alert_lines import STYLES, alert_line, style_of
 from pipeline.cli.configuration import load, resolve
-from pipeline.cli.console import out, print_json, print_json_line, print_table, say
+from pipeline.cli.console import out, print_json, print_json_line, say
 from pipeline.cli.current_alerts import current_alerts
 from pipeline.cli.figures import measured, moment
 from pipeline.cli.topic_reader import as_read, reader
@@ -42,7 +42,7 @@ def alerts(
     if as_json:
         print_json(found)
     elif found:
-        print_table(_table(found))
+        out.print(_table(found))
     else:
         resolved = sum(one.state == "resolved" for one in states)
         say(

@@ -45,8 +45,8 @@ def resolve(settings: Settings, *, kafka: bool = True, clickhouse: bool = True) 
         return settings.model_copy(update=found)
     if missing:
         raise FatalError(
-            f"No pipeline is running here (looked in {runfile_path(settings)}). Start one with `pipeline up`, "
-            "or set PIPELINE_KAFKA and PIPELINE_CLICKHOUSE."
+            f"No pipeline is running here (looked in {runfile_path(settings)}), or it is still starting. "
+            "Start one with `pipeline up`, or set PIPELINE_KAFKA and PIPELINE_CLICKHOUSE."
         )
     return settings
 

@@ -8,13 +8,12 @@ from typing import NoReturn
 import msgspec
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
-
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
 
 WIDE = 240
 """Columns that a table may take where there is no terminal to fit it into."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+err = Console(stderr=True, highlight=False)
 
 
 def say(message: str) -> None:
@@ -48,8 +47,3 @@ def print_json_line(facts: object) -> None:
     """Write facts as one line of JSON to stdout, at once, for a program that follows along."""
     sys.stdout.buffer.write(msgspec.json.encode(facts) + b"\n")
     sys.stdout.buffer.flush()
-
-
-def print_table(table: Table) -> None:
-    """Write a table to stdout: fitted to the terminal, or as wide as it needs where there is none."""
-    out.print(table, **({} if out.is_terminal else {"width": WIDE, "crop": False}))  # type: ignore[arg-type]

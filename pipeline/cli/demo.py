@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 import pipeline.demo
+from pipeline.cli.alert_lines import alert_line
 from pipeline.cli.configuration import load
-from pipeline.cli.console import complain, out, print_table, say, warn
+from pipeline.cli.console import complain, out, say, warn
 from pipeline.cli.figures import count
 from pipeline.cli.reckoning_table import reckoning_table
 from pipeline.cli.stats_table import stats_table
@@ -91,12 +92,16 @@ class _Run:
     def report(self) -> None:
         """Write the last picture and, if it came to that, the reckoning."""
         if self.show.picture.stats:
-            print_table(stats_table(self.show.picture.stats.values(), self._window, title=f"last {self._window}"))
+            out.print(stats_table(self.show.picture.stats.values(), self._window, title=f"last {self._window}"))
+            out.print()
+        if out.is_terminal:  # elsewhere they were printed as they came
+            for alert in self.show.picture.alerts:
+                out.print(alert_line(alert), soft_wrap=True)
             out.print()
         if self.outcome is None:
             say(f"{count(self.show.producers.acknowledged)} events were published.")
             return
-        print_table(reckoning_table(self.outcome.reckoning, "acknowledged by Kafka"))
+        out.print(reckoning_table(self.outcome.reckoning, "acknowledged by Kafka"))
         out.print(f"alerts: {self.outcome.fired} fired, {self.outcome.resolved} resolved\n")
         if self.outcome.unknown:
             warn(f"Kafka did not say what became of {count(self.outcome.unknown)} events: nothing can be reckoned.")

@@ -11,16 +11,20 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 
 from pipeline.cli.topic_reader import unreachable
-from pipeline.core.commit_state import CommitState, decode
+from pipeline.core.commit_state import CommitState
+from pipeline.evaluator.commit import EvaluatorCommit
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
+
+_metadata = msgspec.json.Decoder(CommitState | EvaluatorCommit)
 
 
 class Reached(msgspec.Struct, frozen=True):
     """How far one group has come on one partition.
 
-    `position` is the next offset to be read. An aggregator's committed offset is held back on purpose, to where its
-    open panes begin; its true position stands in the commit's metadata, `state`.
+    `position` is the next offset to be read. The committed offset of aggregators and evaluators is held back on
+    purpose, to where their open panes begin; the true position stands in the commit's metadata. `state` is an
+    aggregator's metadata.
     """
 
     group: str
@@ -129,13 +133,15 @@ def lag_by_group(reached: Iterable[Reached]) -> dict[str, int]:
 
 
 def _reached(group: str, tp: TopicPartition, committed: int, metadata: str, end: int) -> Reached:
-    state = _state(metadata)
-    position = max(committed, state.position) if state else committed
+    told = _told(metadata)
+    position = max(committed, told.position) if told else committed
+    state = told if isinstance(told, CommitState) else None
     return Reached(group, tp.topic, tp.partition, committed, position, end, state)
 
 
-def _state(metadata: str) -> CommitState | None:
+def _told(metadata: str) -> CommitState | EvaluatorCommit | None:
+    """Return what a commit tells beside its offset; None for a commit with nothing, as the lander's."""
     try:
-        return decode(metadata) if metadata else None
+        return _metadata.decode(metadata) if metadata else None
     except msgspec.DecodeError:
         return None

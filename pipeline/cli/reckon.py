@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.configuration import load, resolve
-from pipeline.cli.console import complain, err, print_json, print_table, say
+from pipeline.cli.console import complain, err, out, print_json, say
 from pipeline.cli.figures import count
 from pipeline.cli.log_count import InLog, count_log
 from pipeline.cli.progress import progress_of
@@ -33,7 +33,7 @@ def reckon(
     if as_json:
         print_json({"whole_log": in_log.whole, **facts(result)})
     else:
-        print_table(reckoning_table(result, "in Kafka, by reading it"))
+        out.print(reckoning_table(result, "in Kafka, by reading it"))
     if not in_log.whole:
         complain("Kafka has dropped the oldest events (retention), so the sums cannot be equal any more.")
     elif not result.holds and not as_json:

@@ -19,8 +19,8 @@ def facts(result: Reckoning) -> dict[str, object]:
 def reckoning_table(result: Reckoning, source: str) -> Table:
     """Return the table; `source` says how the published events were counted."""
     table = Table(title="Reckoning", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("events", no_wrap=True, header_style="bold dim")
-    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("events", justify="right", no_wrap=True, header_style="bold dim")
     table.add_column("", no_wrap=True)
     table.add_row(f"published ({source})", count(result.published))
     table.add_row("  counted in panes", count(result.in_panes), _dim(_kinds(result)))

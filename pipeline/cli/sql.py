@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.cli.configuration import load, resolve
-from pipeline.cli.console import print_table, say
+from pipeline.cli.console import out, say
 from pipeline.cli.figures import NOTHING, count
 from pipeline.cli.history import history
 from pipeline.errors import FatalError
@@ -76,7 +76,7 @@ def _show(client: Client, statement: str) -> None:
     for row in result.result_rows:
         table.add_row(*(escape(_cell(value)) for value in row))
     if result.column_names:
-        print_table(table)
+        out.print(table)
     say(f"\n{count(len(result.result_rows))} rows")
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.live import Live
 
 from pipeline.cli.configuration import load, resolve
-from pipeline.cli.console import out, print_json, print_table, say
+from pipeline.cli.console import out, print_json, say
 from pipeline.cli.figures import moment
 from pipeline.cli.stats_table import SeriesKey, key_of, newer, stats_table
 from pipeline.cli.topic_reader import read_tail
@@ -50,7 +50,7 @@ def stats(
     if as_json:
         print_json([_fact(record, window) for _, record in sorted(records.items()) if window in record.windows])
     elif records:
-        print_table(stats_table(records.values(), window))
+        out.print(stats_table(records.values(), window))
         say(f"\nwindow {window} up to {moment(max(one.step_end_ms for one in records.values()))} UTC")
     else:
         say(_nothing(wanted))

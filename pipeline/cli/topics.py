@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 from rich.table import Table
 
 from pipeline.cli.configuration import load, resolve
-from pipeline.cli.console import print_json, print_table
+from pipeline.cli.console import out, print_json
 from pipeline.cli.figures import count
 from pipeline.cli.topic_reader import unreachable
 from pipeline.settings import Settings
@@ -27,7 +27,7 @@ def topics(as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout 
     if as_json:
         print_json(found)
     else:
-        print_table(_table(found))
+        out.print(_table(found))
 
 
 async def _found(settings: Settings) -> list[TopicState]:
