@@ -6,6 +6,7 @@ By hand, in the foreground: ``python -m pipeline.embedded.kafka --home FOLDER --
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -85,7 +86,7 @@ class EmbeddedKafka:
         except BaseException:
             self.kill()
             raise
-        self._lock.tell(f"process {self.pid}, {self.bootstrap}")
+        self._lock.tell(f"process {os.getpid()}, {self.bootstrap}")
 
     def stop(self) -> None:
         """Stop the node in order, after 20 s the hard way, and let go of the folder. May be called at any time."""

@@ -33,7 +33,9 @@ def explain(what: str, paths: NodePaths, log_begin: int) -> FatalError:
     """
     said = _said(paths, log_begin)
     way_out = next((way for sign, way in _WAYS_OUT if sign in said), f"More stands in {paths.log}.")
-    last = "\n".join(f"  {line}" for line in said.splitlines()[-_LAST_LINES:]) or "  (nothing)"
+    # Without the stack: the line that tells would be pushed out by it.
+    told = [line for line in said.splitlines() if not line.startswith("\t")]
+    last = "\n".join(f"  {line}" for line in told[-_LAST_LINES:]) or "  (nothing)"
     return FatalError(f"The embedded Kafka {what}. {way_out} Its last lines:\n{last}")
 
 
