@@ -7,17 +7,21 @@ import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.httputil import default_pool_manager
+from urllib3 import PoolManager
 
 from pipeline.errors import FatalError
 from pipeline.settings import Settings
 
 _PORTS = {"http": 8123, "https": 8443}
+_THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 _WAIT_SECONDS_MAX = 5.0
 _SAY_EACH_SECONDS = 10.0
 logger = logging.getLogger(__name__)
@@ -61,11 +65,14 @@ def parse_address(text: str) -> Address:
 def connect(settings: Settings, *, reader: bool = False) -> Client:
     """Return a client for `settings.clickhouse`, as its user, or with `reader` as the user who may only read.
 
-    It has no session, so threads may share it; it does not choose a database unless the address names one. Nothing is
+    A password that the address does not name is that of the settings. It has no session, so threads may share it;
+    it does not choose a database unless the address names one. Nothing is
     compressed, which is the fastest on one machine. Raises FatalError for an address that can't be used, and
     clickhouse_connect's errors when nobody answers.
     """
-    return clickhouse_connect.get_client(**_arguments(settings, reader=reader))
+    arguments = _arguments(settings, reader=reader)
+    pool = _pool(arguments["host"])
+    return clickhouse_connect.get_client(**arguments, pool_mgr=pool)
 
 
 async def connect_async(settings: Settings, *, reader: bool = False) -> AsyncClient:
@@ -95,12 +102,17 @@ def wait_for_clickhouse(address: str, stop: threading.Event) -> bool:
 def _problem(where: Address) -> str | None:
     """Return why ClickHouse does not answer, None when it does."""
     try:
-        with urllib.request.urlopen(f"{where}/ping", timeout=_WAIT_SECONDS_MAX):  # noqa: S310 - http or https, as parsed
-            return None
+        with _opener(where.host).open(f"{where}/ping", timeout=_WAIT_SECONDS_MAX) as reply:
+            return None if reply.read(3) == b"Ok." else "another server answers there"
     except urllib.error.URLError as error:
         return str(error.reason)
-    except OSError as error:
-        return str(error)
+    except (OSError, HTTPException) as error:
+        return str(error) or type(error).__name__
+
+
+def _opener(host: str) -> urllib.request.OpenerDirector:
+    straight = [urllib.request.ProxyHandler({})] if host in _THIS_MACHINE else []
+    return urllib.request.build_opener(*straight)
 
 
 def _arguments(settings: Settings, *, reader: bool) -> dict[str, Any]:
@@ -109,17 +121,23 @@ def _arguments(settings: Settings, *, reader: bool) -> dict[str, Any]:
             "No ClickHouse is named: set PIPELINE_CLICKHOUSE, or start the embedded one with `pipeline up`"
         )
     where = parse_address(settings.clickhouse)
-    password = settings.clickhouse_reader_password.get_secret_value() if reader else where.password
+    default = settings.clickhouse_reader_password if reader else settings.clickhouse_password
+    named = "" if reader else where.password
     return {
         "interface": where.scheme,
         "host": where.host,
         "port": where.port,
         "username": settings.clickhouse_reader if reader else where.user,
-        "password": password,
+        "password": named or default.get_secret_value(),
         "database": where.database or "default",
         "autogenerate_session_id": False,
         "compress": False,
     }
+
+
+def _pool(host: str) -> PoolManager | None:
+    """Return connections for this machine that go straight there, whatever proxy the environment names."""
+    return default_pool_manager() if host in _THIS_MACHINE else None
 
 
 def _bracketed(host: str) -> str:

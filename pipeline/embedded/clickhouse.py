@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import sys
 import time
-import urllib.error
 import urllib.request
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pipeline.embedded.child import ChildProcess
 from pipeline.embedded.clickhouse_serve import PASSWORD, READER_PASSWORD, main
+from pipeline.embedded.ports import LOOPBACK
 from pipeline.errors import FatalError
 from pipeline.settings import Settings
 
@@ -23,6 +24,8 @@ START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 20
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks this machine itself, whatever proxy the environment names."""
 
 
 class EmbeddedClickHouse:
@@ -40,8 +43,9 @@ class EmbeddedClickHouse:
 
     @property
     def address(self) -> str:
-        """Where it answers: ``http://host:port``."""
-        return f"http://{self._settings.clickhouse_host}:{self._port}"
+        """Where it answers: ``http://host:port``, on this machine. Never with a password: `connect` has it."""
+        host = {"0.0.0.0": LOOPBACK, "::": LOOPBACK}.get(host := self._settings.clickhouse_host, host)  # noqa: S104
+        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
     @property
     def pid(self) -> int | None:
@@ -111,18 +115,19 @@ class EmbeddedClickHouse:
             return False
         self._port = int(first)
         try:
-            with urllib.request.urlopen(f"{self.address}/ping", timeout=1) as reply:  # noqa: S310 - http, as made above
+            with _DIRECT.open(f"{self.address}/ping", timeout=1) as reply:
                 return bool(reply.status == HTTPStatus.OK)
-        except urllib.error.URLError:
+        except (OSError, HTTPException):
             return False
 
     def _fail(self) -> None:
         if self._child:
             self._child.kill()
-        tail = "\n".join(_read(self._log).splitlines()[-_TAIL_LINES:])
         self._child = None
-        if tail.startswith("error: "):
-            raise FatalError(tail.removeprefix("error: "))
+        text = _read(self._log)
+        if reason := text.rpartition("error: ")[2] if "\nerror: " in f"\n{text}" else "":
+            raise FatalError(reason.strip())
+        tail = "\n".join(text.splitlines()[-_TAIL_LINES:])
         raise FatalError(f"The embedded ClickHouse did not start. The end of {self._log}:\n{tail}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import tempfile
 import time
@@ -19,6 +20,7 @@ from pipeline.embedded.clickhouse_statement import Statement
 from pipeline.embedded.clickhouse_users import User
 from pipeline.errors import FatalError
 
+_LOCK_NAME = "status"
 _STREAMED = {"native", "csv", "tabseparated", "tsv", "rowbinary", "jsoneachrow", "jsoncompacteachrow"}
 """Formats whose pieces are one whole when put together: without a header, without an end."""
 _STREAMED_VERBS = {"select", "with", "from", "("}
@@ -52,18 +54,25 @@ class Engine:
     """chDB with its folder, open as long as this lives. Costs a second to open and 300 MB."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the folder. Raises FatalError when another process has it."""
+        """Open or make the folder. Raises FatalError when another process has it, RuntimeError for anything else."""
         os.environ["TZ"] = "UTC"
         time.tzset()
         import chdb  # noqa: PLC0415 - reads TZ when it is loaded, and the parent process must not load it at all
 
         self._connect = chdb.connect
         self._path = path
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FatalError(
+                f"ClickHouse's folder {path} can't be made: {error.strerror}. Set PIPELINE_HOME."
+            ) from None
         try:
             self._keeper = chdb.connect(str(path))
-        except RuntimeError as error:
-            raise FatalError(_why_not_open(path, error)) from None
+        except RuntimeError:
+            if _is_locked(path / _LOCK_NAME):
+                raise FatalError(_who_has(path)) from None
+            raise
         self.version = self._text("SELECT version()")
         self.timezone = self._text("SELECT timezone()")
         self.table_functions = self._text("SELECT name FROM system.table_functions").splitlines()
@@ -226,10 +235,21 @@ def _counts(result: Any) -> Counts:
     )
 
 
-def _why_not_open(path: Path, error: Exception) -> str:
-    owner = path / "status"
-    first = owner.read_text(errors="replace").partition("\n")[0] if owner.is_file() else ""
+def _is_locked(path: Path) -> bool:
+    """Tell whether a process holds chDB's lock on its folder."""
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _who_has(path: Path) -> str:
+    holder = (path / _LOCK_NAME).read_text(errors="replace").partition("\n")[0]
     return (
-        f"ClickHouse's folder {path} can't be opened: another process has it ({first or 'unknown'}), "
-        f"or it was written by another version. Stop that one, or choose another folder by PIPELINE_HOME. {error}"
+        f"ClickHouse's folder {path} can't be opened: another process has it ({holder}). "
+        "Stop that one, or choose another folder by PIPELINE_HOME."
     )

@@ -27,14 +27,14 @@ class Curl:
         self.address = address
 
     async def __call__(
-        self, body: Any = None, *, method: str = "POST", headers: dict[str, str] | None = None, **url: str
+        self, body: Any = None, *, method: str = "POST", headers: dict[str, str] | None = None, **url: Any
     ) -> tuple[int, Any, bytes]:
         """Return status, headers, body."""
         where = f"{self.address}/?{urllib.parse.urlencode(url)}"
         async with self._http.request(method, where, data=body, headers=headers or {}) as reply:
             return reply.status, reply.headers, await reply.read()
 
-    async def text(self, sql: str, **url: str) -> str:
+    async def text(self, sql: str, **url: Any) -> str:
         status, _, body = await self(sql, **url)
         assert status == 200, body
         return body.decode().strip()
@@ -102,7 +102,7 @@ async def test_a_statement_without_a_result_has_no_format(curl: Curl, table: str
 
 
 @pytest.mark.parametrize("asked", [{"default_format": "JSONEachRow"}, {}])
-async def test_the_format_of_sql_beats_that_of_the_url_and_the_header(curl: Curl, asked: dict[str, str]) -> None:
+async def test_the_format_of_sql_beats_that_of_the_url_and_the_header(curl: Curl, asked: dict[str, Any]) -> None:
     headers = {"X-ClickHouse-Format": "JSONEachRow"}
     assert (await curl("SELECT 1 AS a", headers=headers, **asked))[2] == b'{"a":1}\n'
     status, answered, body = await curl("SELECT 1 AS a FORMAT CSV SETTINGS max_threads = 1", headers=headers, **asked)
@@ -140,7 +140,7 @@ async def test_an_error_has_its_number_its_status_and_its_words(
     ("name", "value"), [("nosuch_setting", "1"), ("max threads", "1"), ("x;y", "1"), ("max_threads", "many")]
 )
 async def test_a_url_parameter_that_is_no_setting_is_refused(curl: Curl, name: str, value: str) -> None:
-    status, headers, _ = await curl("SELECT 1", **{name: value})
+    status, headers, _ = await curl("SELECT 1", **dict[str, Any]({name: value}))
     assert status >= 400
     assert headers["X-ClickHouse-Exception-Code"] in {"115", "72", "27", "6", "41"}
 
@@ -252,7 +252,7 @@ async def test_a_long_query_fits_in_the_url(curl: Curl) -> None:
 
 
 async def test_a_session_keeps_what_it_made_and_nothing_of_the_url(curl: Curl) -> None:
-    mine = {"session_id": uuid.uuid4().hex}
+    mine: dict[str, Any] = {"session_id": uuid.uuid4().hex}
     await curl.text("CREATE TEMPORARY TABLE x (n UInt8)", **mine)
     await curl.text("INSERT INTO x VALUES (5)", **mine)
     assert await curl.text("SELECT n FROM x", **mine) == "5"
@@ -261,7 +261,7 @@ async def test_a_session_keeps_what_it_made_and_nothing_of_the_url(curl: Curl) -
     await curl.text("USE system", **mine)
     sql = "SELECT getSetting('max_block_size'), getSetting('max_threads'), currentDatabase()"
     before = await curl.text(sql, **mine)
-    url = {"max_block_size": "55", "max_threads": "1", "database": "information_schema"}
+    url: dict[str, Any] = {"max_block_size": "55", "max_threads": "1", "database": "information_schema"}
     assert await curl.text(sql, **url, **mine) == "55\t1\tinformation_schema"
     assert await curl.text(sql, **mine) == before
     assert before.startswith("777\t")
@@ -269,7 +269,7 @@ async def test_a_session_keeps_what_it_made_and_nothing_of_the_url(curl: Curl) -
 
 
 async def test_settings_of_a_failed_or_streamed_query_do_not_stay_in_its_session(curl: Curl) -> None:
-    mine = {"session_id": uuid.uuid4().hex}
+    mine: dict[str, Any] = {"session_id": uuid.uuid4().hex}
     before = await curl.text("SELECT getSetting('max_block_size')", **mine)
     assert (await curl("SELECT nosuch", max_block_size="55", **mine))[0] == 404
     assert (await curl("SELECT number FROM numbers(200000)", max_block_size="55", **mine))[0] == 200
@@ -278,7 +278,7 @@ async def test_settings_of_a_failed_or_streamed_query_do_not_stay_in_its_session
 
 
 async def test_two_requests_at_once_in_one_session_are_373_for_the_second(curl: Curl) -> None:
-    mine = {"session_id": uuid.uuid4().hex}
+    mine: dict[str, Any] = {"session_id": uuid.uuid4().hex}
     answers = await asyncio.gather(*(curl("SELECT sleep(0.5)", **mine) for _ in range(2)))
     assert sorted(status for status, _, _ in answers) == [200, 500]
     assert [headers.get("X-ClickHouse-Exception-Code") for status, headers, _ in answers if status == 500] == ["373"]
@@ -286,7 +286,7 @@ async def test_two_requests_at_once_in_one_session_are_373_for_the_second(curl: 
 
 
 async def test_a_session_ends_when_its_time_is_over_or_it_is_closed(curl: Curl) -> None:
-    mine = {"session_id": uuid.uuid4().hex, "session_timeout": "0"}
+    mine: dict[str, Any] = {"session_id": uuid.uuid4().hex, "session_timeout": "0"}
     await curl.text("CREATE TEMPORARY TABLE x (n UInt8)", **mine)
     await curl.text("SELECT sleep(2.5)")
     assert (await curl("SELECT 1", session_check="1", **mine))[1]["X-ClickHouse-Exception-Code"] == "372"
@@ -298,7 +298,7 @@ async def test_a_session_ends_when_its_time_is_over_or_it_is_closed(curl: Curl) 
 
 
 async def test_a_reader_and_a_writer_never_share_a_session(curl: Curl) -> None:
-    mine = {"session_id": uuid.uuid4().hex}
+    mine: dict[str, Any] = {"session_id": uuid.uuid4().hex}
     await curl.text("CREATE TEMPORARY TABLE x (n UInt8)", **mine)
     assert (await curl("SELECT * FROM x", user="reader", **mine))[0] == 404
 
