@@ -205,6 +205,8 @@ async def _configs(admin: Any, names: Iterable[str]) -> dict[str, dict[str, str]
 
 async def _records(settings: Settings, partitions: dict[str, int]) -> dict[str, int]:
     """Return topic → end minus begin offsets over its partitions."""
+    if not partitions:
+        return {}  # a consumer that is stopped right after its start raises CancelledError
     async with AIOKafkaConsumer(bootstrap_servers=settings.kafka) as consumer:
 
         async def kept(topic: str, count: int) -> int:
