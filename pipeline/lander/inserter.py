@@ -114,5 +114,5 @@ class Inserter:
         error = state.outcome.exception() if state.outcome else None
         wait_s = state.next_action.sleep if state.next_action else 0
         log.warning(
-            "%s. Events wait in Kafka, nothing is lost; attempt %d in %.1f s", error, state.attempt_number + 1, wait_s
+            "%s. What has not landed lies in Kafka; attempt %d in %.1f s", error, state.attempt_number + 1, wait_s
         )

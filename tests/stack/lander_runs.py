@@ -12,13 +12,16 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from pipeline.lander.kafka_clients import group_of
 from pipeline.lander.service import run_lander
 from pipeline.settings import Settings
+from tests.contracts.history_fixture import History
 
 CHILD = """
 import asyncio, sys
+from pipeline.lander.kafka_clients import group_of
 from pipeline.lander.service import run_lander
 from pipeline.settings import Settings
 asyncio.run(run_lander(Settings.model_validate_json(sys.argv[1]), asyncio.Event()))
@@ -73,3 +76,19 @@ async def publish(settings: Settings, topic: str, values: Iterable[Any], partiti
             await out.send(topic, encoded, partition=count % (partitions or settings.partitions))
         await out.flush()
     return count
+
+
+def count(history: History, view: str) -> int:
+    """Return the rows of a view."""
+    return int(history.one(f"SELECT count() FROM {{db}}.{view}"))
+
+
+async def committed(settings: Settings, topic: str) -> list[int]:
+    """Return the committed offset of every partition of a topic, 0 where there is none."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, group_id=group_of(settings), enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, number) for number in range(settings.partitions)]
+        return [await consumer.committed(partition) or 0 for partition in partitions]
+    finally:
+        await consumer.stop()

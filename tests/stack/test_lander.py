@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -23,13 +22,13 @@ from tests.contracts.history_fixture import History
 from tests.contracts.kafka_records import error, operation, sample
 from tests.contracts.snapshots import block_of, mark, marks, snapshot
 from tests.contracts.told_records import alert, letter, stats
-from tests.stack.lander_runs import lander, publish, until
+from tests.stack.lander_runs import committed, count, lander, publish, until
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-async def landing(stack_settings: Settings, history: History) -> AsyncIterator[Settings]:
+async def landing(stack_settings: Settings, history: History) -> Settings:
     """Settings of a lander with topics and a history of its own."""
     settings = stack_settings.model_copy(
         update={
@@ -40,23 +39,7 @@ async def landing(stack_settings: Settings, history: History) -> AsyncIterator[S
         }
     )
     await ensure_topics(settings)
-    yield settings
-
-
-def count(history: History, view: str) -> int:
-    """Return the rows of a view."""
-    return int(history.one(f"SELECT count() FROM {{db}}.{view}"))
-
-
-async def committed(settings: Settings, topic: str) -> list[int]:
-    """Return the committed offset of every partition of a topic, 0 where there is none."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, group_id=group_of(settings), enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partitions = [TopicPartition(topic, number) for number in range(settings.partitions)]
-        return [await consumer.committed(partition) or 0 for partition in partitions]
-    finally:
-        await consumer.stop()
+    return settings
 
 
 async def test_everything_that_is_published_lies_in_its_table(landing: Settings, history: History) -> None:
