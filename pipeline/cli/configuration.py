@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
+import os
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from pipeline.errors import FatalError
 from pipeline.settings import Settings
@@ -19,17 +20,15 @@ def load() -> Settings:
         return Settings()
     except ValidationError as error:
         raise FatalError(explain(error)) from None
-    except ValueError as error:  # pydantic-settings: a list that is not JSON
+    except SettingsError as error:  # a list that is not JSON
         raise FatalError(_explain_list(error)) from None
 
 
 def explain(error: ValidationError) -> str:
     """Return one line per wrong setting: its variable, what was found, what is allowed."""
-    lines = []
-    for one in error.errors():
-        name = _PREFIX + str(one["loc"][0]).upper() if one["loc"] else _PREFIX + "…"
-        lines.append(f"{name}={one['input']!s} cannot be used: {_allowed(one['msg'])}{_described(one['loc'])}")
-    return "\n".join(lines)
+    return "\n".join(
+        _line(str(one["loc"][0]) if one["loc"] else "", one["input"], one["msg"]) for one in error.errors()
+    )
 
 
 def resolve(settings: Settings, *, kafka: bool = True, clickhouse: bool = True) -> Settings:
@@ -62,19 +61,15 @@ def require_named(settings: Settings, worker: str, names: tuple[str, ...]) -> Se
         ) from None
 
 
-def _allowed(message: str) -> str:
-    return message.removeprefix("Value error, ").replace("Input should", "it should")
+def _line(field: str, value: object, message: str) -> str:
+    name = _PREFIX + field.upper()
+    found = os.environ.get(name, str(value))
+    allowed = message.removeprefix("Value error, ").replace("Input should", "it should")
+    described = Settings.model_fields[field].description if field in Settings.model_fields else None
+    return f"{name}={found} cannot be used: {allowed}{f' ({described})' if described else ''}"
 
 
-def _described(location: tuple[int | str, ...]) -> str:
-    field = Settings.model_fields.get(str(location[0])) if location else None
-    return f" ({field.description})" if field is not None and field.description else ""
-
-
-def _explain_list(error: ValueError) -> str:
-    words = str(error).split('"')
-    name = words[1] if len(words) > 1 else "?"
-    return (
-        f"{_PREFIX}{name.upper()} cannot be used: it has to be a JSON list, for example "
-        f'{_PREFIX}WINDOWS=\'["1m","5m"]\'. {sys.exc_info()[0] and error}'
-    )
+def _explain_list(error: SettingsError) -> str:
+    field = next((word for word in str(error).split('"') if word in Settings.model_fields), "")
+    example = f"""it has to be a JSON list, for example {_PREFIX}WINDOWS='["1m","5m"]'"""
+    return _line(field, "", example) if field else str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import NoReturn
 
@@ -47,3 +48,22 @@ def print_json_line(facts: object) -> None:
     """Write facts as one line of JSON to stdout, at once, for a program that follows along."""
     sys.stdout.buffer.write(msgspec.json.encode(facts) + b"\n")
     sys.stdout.buffer.flush()
+
+
+class _ToUser(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        warn(record.getMessage())
+
+
+def warnings_to_user() -> None:
+    """Show our own warnings as sentences, and keep what libraries log to ourselves: we say what went wrong."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    ours = logging.getLogger("pipeline")
+    ours.addHandler(_ToUser(logging.WARNING))
+
+
+def warnings_to_log(level: str) -> None:
+    """Log everything from `level` on to stderr, with time and source, as a worker does."""
+    logging.getLogger("pipeline").handlers.clear()
+    layout = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    logging.basicConfig(level=level, format=layout, stream=sys.stderr, force=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.clickhouse_client import connect, parse_address
 from pipeline.errors import FatalError
@@ -31,16 +31,19 @@ def history(settings: Settings) -> Iterator[Client]:
             yield client
         finally:
             client.close()
-    except DatabaseError as error:
-        raise FatalError(said(error)) from None
-    except ClickHouseError:
-        raise FatalError(
-            f"ClickHouse does not answer at {parse_address(settings.clickhouse or '')}. Is it running, and is "
-            "PIPELINE_CLICKHOUSE right? `pipeline doctor` looks further."
-        ) from None
+    except ClickHouseError as error:
+        raise FatalError(said(error) or unreachable(settings)) from None
 
 
-def said(error: DatabaseError) -> str:
-    """Return the server's own message, without the driver's words around it."""
+def unreachable(settings: Settings) -> str:
+    """Return the sentence for a ClickHouse that does not answer."""
+    return (
+        f"ClickHouse does not answer at {parse_address(settings.clickhouse or '')}. Is it running, and is "
+        "PIPELINE_CLICKHOUSE right? `pipeline doctor` looks further."
+    )
+
+
+def said(error: ClickHouseError) -> str | None:
+    """Return the server's own message, without the driver's words around it; None if no server said anything."""
     found = _SERVER_SAID.search(str(error))
-    return "ClickHouse says: " + _URL.sub("", found[0] if found else str(error)).strip()
+    return f"ClickHouse says: {_URL.sub('', found[0]).strip()}" if found else None

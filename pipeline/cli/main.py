@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
 from pipeline.cli.alerts import alerts
-from pipeline.cli.console import fail
+from pipeline.cli.console import fail, warnings_to_user
 from pipeline.cli.demo import demo
 from pipeline.cli.doctor import doctor
 from pipeline.cli.publish import publish
@@ -41,13 +39,11 @@ for _panel, _commands in _PANELS.items():
 
 def main() -> None:
     """Run the command line. Exit code 1: it failed and said why; 2: wrong usage; 130: Ctrl-C."""
+    warnings_to_user()
     try:
         app()
     except (FatalError, RetryableError) as error:
         fail(str(error))
-    except BrokenPipeError:  # the reader of a pipe left, as `head` does
-        sys.stderr.close()
-        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.cli.checkup import Checkup, note, ok, wrong
 from pipeline.cli.figures import count
+from pipeline.cli.history import said
 from pipeline.cli.progress import Progress, lag_by_group, progress_of
 from pipeline.clickhouse_client import connect, parse_address
 from pipeline.errors import FatalError
@@ -83,8 +84,8 @@ def _clickhouse(settings: Settings) -> Iterator[Checkup]:
         yield ok("clickhouse", f"{where} answers, version {version}")
         yield _tables(settings, client.query(_APPLIED, {"database": settings.database}).result_rows[0][0])
     except ClickHouseError as error:
-        said = str(error).strip().splitlines()[0]
-        yield wrong("clickhouse", f"{where}: {said}", "is it running, and is PIPELINE_CLICKHOUSE right?")
+        found = said(error) or f"does not answer at {where}"
+        yield wrong("clickhouse", found, "is it running, and is PIPELINE_CLICKHOUSE right?")
     except FatalError as error:
         yield wrong("clickhouse", str(error), "set PIPELINE_CLICKHOUSE to http://[user:password@]host:port")
 

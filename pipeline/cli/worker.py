@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.configuration import load, require_named
-from pipeline.cli.console import complain
+from pipeline.cli.console import complain, warnings_to_log
 from pipeline.errors import FatalError
 from pipeline.settings import Settings
 from pipeline.up.worker import EXIT_FATAL
@@ -56,9 +56,7 @@ def lander(supervised: Supervised = False) -> None:
 
 def _run(name: str, module: str, needs: tuple[str, ...], supervised: bool) -> None:
     settings = require_named(load(), name, needs)
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
-    )
+    warnings_to_log(settings.log_level)
     if settings.log_level != "DEBUG":
         for library in _LIBRARIES:
             logging.getLogger(library).setLevel(logging.WARNING)

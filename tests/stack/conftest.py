@@ -6,14 +6,17 @@ With pytest-xdist each worker starts its own. Tests in other folders import what
 from tests.contracts.history_fixture import empty_history, history, migrated_history
 from tests.stack.clickhouse_fixture import clickhouse, embedded_clickhouse
 from tests.stack.kafka_fixture import embedded_kafka, kafka, stack_settings
+from tests.stack.up_fixture import cli, lone_cli
 
 __all__ = [
+    "cli",
     "clickhouse",
     "embedded_clickhouse",
     "embedded_kafka",
     "empty_history",
     "history",
     "kafka",
+    "lone_cli",
     "migrated_history",
     "stack_settings",
 ]
