@@ -25,7 +25,7 @@ PARENT = """
 import sys
 from pathlib import Path
 from pipeline.embedded.child import ChildProcess
-child = ChildProcess([sys.executable, "-c", "import time; time.sleep(600)"], Path(sys.argv[1]))
+child = ChildProcess([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"], Path(sys.argv[1]))
 print(child.pid, flush=True)
 sys.stdin.read()
 """
@@ -62,6 +62,7 @@ def test_a_child_dies_when_its_parent_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
+        until_up(tmp_path / "out")
         parent.kill()
         child.wait(GONE_SECONDS)
     assert not child.is_running()
