@@ -28,7 +28,8 @@ def history_account(settings: Settings, query: str) -> Account:
         client.database = settings.database
         for pane, service, operation, events, failures, latency_us in client.query(query).result_rows:
             account.events[pane, service, operation] = events
-            account.failures[pane, service, operation] = failures
+            if failures:
+                account.failures[pane, service, operation] = failures
             account.latency_us[pane, service, operation] = latency_us
     return account
 

@@ -29,6 +29,7 @@ async def _records(bootstrap: str, topic: str) -> AsyncIterator[Any]:
     await consumer.start()
     try:
         parts = [TopicPartition(topic, n) for n in await consumer._client._wait_on_metadata(topic)]
+        assert parts, f"{topic} has no partitions"
         consumer.assign(parts)
         ends = await consumer.end_offsets(parts)
         await consumer.seek_to_beginning(*parts)
@@ -45,7 +46,8 @@ def add_block(account: Account, pane_start_ms: int, block: Block) -> None:
         if series.operation:
             key = (pane_start_ms, series.service, series.operation)
             account.events[key] += int(block.scalars[row, COLUMN["events"]])
-            account.failures[key] += int(block.scalars[row, COLUMN["failures"]])
+            if failures := int(block.scalars[row, COLUMN["failures"]]):
+                account.failures[key] += failures
             account.latency_us[key] += int(block.scalars[row, COLUMN["latency_sum_us"]])
 
 

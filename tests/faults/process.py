@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from pipeline.settings import Settings
 
@@ -15,8 +16,9 @@ from pipeline.settings import Settings
 class WorkerProcess:
     """One `pipeline <role>` process; its output goes to a file under the settings' home."""
 
-    def __init__(self, role: str, settings: Settings, worker_id: str = "", **extra: str) -> None:
+    def __init__(self, role: str, settings: Settings, worker_id: str = "", module: str = "pipeline.cli.main") -> None:
         self.role = role
+        self._module = module
         self.log = settings.home / f"{role}-{worker_id or 'only'}.log"
         self._environment = {
             **os.environ,
@@ -27,11 +29,10 @@ class WorkerProcess:
             "PIPELINE_DATABASE": settings.database,
             "PIPELINE_WORKER_ID": worker_id,
             **({"PIPELINE_CLICKHOUSE": settings.clickhouse} if settings.clickhouse else {}),
-            **extra,
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> WorkerProcess:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -51,7 +52,7 @@ class WorkerProcess:
     def start(self) -> None:
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.cli.main", self.role],
+                [sys.executable, "-m", self._module, self.role],
                 env=self._environment,
                 stdout=out,
                 stderr=out,

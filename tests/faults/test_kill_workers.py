@@ -75,5 +75,6 @@ async def test_nine_kills_lose_nothing_and_count_nothing_twice(stack_settings: S
     assert history_account(settings, RAW) == account
     assert history_account(settings, SLOTS) == account
     step_end_ms, calls = await window_calls(kafka, topics.stats, "1h")
+    assert calls, "no stats record was found"
     assert step_end_ms >= max(pane for pane, _, _ in account.events) + PANE_MS
     assert calls == by_operation(account)

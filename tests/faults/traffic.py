@@ -31,6 +31,9 @@ class Account:
     def total(self) -> int:
         return sum(self.events.values())
 
+    def __add__(self, other: Account) -> Account:
+        return Account(self.events + other.events, self.failures + other.failures, self.latency_us + other.latency_us)
+
 
 def make_event(rng: random.Random, number: int, now_ms: int) -> dict[str, object]:
     service, operation = rng.choice(OPERATIONS)
@@ -82,5 +85,6 @@ def count(account: Account, event: dict[str, object]) -> None:
     assert isinstance(timestamp_ms, int)
     key = (timestamp_ms // PANE_MS * PANE_MS, str(event["service"]), str(event["operation"]))
     account.events[key] += 1
-    account.failures[key] += not event["success"]
+    if not event["success"]:
+        account.failures[key] += 1
     account.latency_us[key] += round(float(str(event["duration_ms"])) * 1000)
