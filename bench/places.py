@@ -1,0 +1,110 @@
+"""How far consumer groups have come, read from their commits; and how far topics reach."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+
+from pipeline.core import commit_state
+from pipeline.core.window_config import decode_state
+from pipeline.evaluator import commit
+from pipeline.faust_ext.app import group_of
+from pipeline.settings import Settings
+from pipeline.topics import topics_of
+
+_RESET_TRIES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one partition's owner stands: by its last commit, which is at most about a flush old."""
+
+    owner: str
+    position: int
+    done: int = 0  # events counted, late or refused, at the aggregator
+    uncounted: int = 0  # those of them that were late or refused
+    closed_ms: int | None = None  # panes up to here are closed, at the evaluator
+
+
+class Places:
+    """Asks Kafka, with one admin client and one consumer that belongs to no group."""
+
+    def __init__(self, settings: Settings, admin: Any, consumer: Any) -> None:
+        self._settings = settings
+        self._admin = admin
+        self._consumer = consumer
+        self._topics = topics_of(settings)
+
+    async def aggregator(self) -> dict[int, Place]:
+        """Return the places on `events.operations` by partition; those without commit are left out."""
+        found = await self._commits("aggregator", self._topics.operations)
+        states = {number: commit_state.decode(metadata) for number, metadata in found.items()}
+        return {
+            number: Place(
+                state.owner, state.position, state.operations + state.late + state.dead, state.late + state.dead
+            )
+            for number, state in states.items()
+        }
+
+    async def evaluator(self) -> dict[int, Place]:
+        """Return the places on `panes` by partition; those without commit are left out."""
+        found = await self._commits("evaluator", self._topics.panes)
+        states = {number: commit.decode(metadata) for number, metadata in found.items()}
+        return {
+            number: Place(state.owner, state.position, closed_ms=decode_state(state.engine).frontier_ms)
+            for number, state in states.items()
+        }
+
+    async def ends(self, topic: str) -> dict[int, int]:
+        """Return the end offset of each partition of a topic."""
+        parts = [TopicPartition(topic, number) for number in range(self._settings.partitions)]
+        found = await self._consumer.end_offsets(parts)
+        return {part.partition: end for part, end in found.items()}
+
+    async def _commits(self, role: str, topic: str) -> dict[int, str]:
+        found = await self._admin.list_consumer_group_offsets(group_of(self._settings, role))
+        return {tp.partition: place.metadata for tp, place in found.items() if tp.topic == topic and place.metadata}
+
+
+@asynccontextmanager
+async def places(settings: Settings) -> AsyncIterator[Places]:
+    """Give what asks for places."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, enable_auto_commit=False)
+    await admin.start()
+    await consumer.start()
+    try:
+        yield Places(settings, admin, consumer)
+    finally:
+        await consumer.stop()
+        await admin.close()
+
+
+async def read_again(settings: Settings, role: str) -> None:
+    """Let a worker that has left begin again at the first event, as if it had never run."""
+    parts = [TopicPartition(topic, n) for topic in topics_of(settings).events() for n in range(settings.partitions)]
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka, group_id=group_of(settings, role), enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        consumer.assign(parts)
+        for left in reversed(range(_RESET_TRIES)):
+            try:
+                await consumer.commit(dict.fromkeys(parts, OffsetAndMetadata(0, "")))
+            except KafkaError:  # the group still has its old member
+                if not left:
+                    raise
+                await asyncio.sleep(0.5)
+            else:
+                return
+    finally:
+        await consumer.stop()
