@@ -74,6 +74,7 @@ def make_app(settings: Settings, role: str, *, owner: Owner, batch_topics: tuple
         group_of(settings, role),
         broker=[f"kafka://{address.strip()}" for address in settings.kafka.split(",")],
         store="memory://",
+        datadir=settings.home / "faust",
         autodiscover=False,
         web_enabled=False,
         web_tables_enabled=False,
