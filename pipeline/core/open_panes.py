@@ -45,6 +45,7 @@ class OpenPane:
         self._row_of: dict[Series, int] = {}
         self._slots: dict[tuple[int, str, int], _Slot] = {}
         self._dense: Sums | None = None
+        self._extremes: Int64s | None = None
 
     def apply(self, snapshot: Snapshot, offset: int) -> Change | None:
         """Let a snapshot replace the earlier one of its (epoch, source, part); None if it isn't newer."""
@@ -55,6 +56,7 @@ class OpenPane:
         self.first_offset = min(self.first_offset, offset)
         slot = _Slot(snapshot.version, snapshot.block, self._rows(snapshot.block.series))
         self._slots[key] = slot
+        self._extremes = None
         old, new = (unpack(former.packed) if former else None), unpack(slot.packed)
         if self._dense is not None:
             self._dense.add_block(slot.rows, new, 1)
@@ -86,10 +88,11 @@ class OpenPane:
 
     def extremes(self) -> Int64s:
         """Least and greatest latency of each row, shape (rows, 2); gone through anew, as they cannot be subtracted."""
-        extremes = no_extremes(len(self.series))
-        for rows, block in self.slots():
-            widen(extremes, rows, block.extremes)
-        return extremes
+        if self._extremes is None:
+            self._extremes = no_extremes(len(self.series))
+            for rows, block in self.slots():
+                widen(self._extremes, rows, block.extremes)
+        return self._extremes
 
     def _rows(self, series: list[Series]) -> Int64s:
         rows = np.empty(len(series), np.int64)

@@ -106,6 +106,9 @@ class WindowEngine:
         windows.correct(pane.start_ms, out, [self._share(pane, change.new)])
         self._rename(offset)
         self._live.entered(pane)
+        if pane.renames:  # rows given to series that turned out to have no place
+            for _ in self._rows.drop_before(NEVER_MS + 1):
+                windows.changed()
         self._late.mark(offset, pane.start_ms, windows.end_ms, pane.counted_as(change.changed))
 
     def _rename(self, offset: int) -> None:
@@ -131,8 +134,6 @@ class WindowEngine:
         self._changes += 1
         self._live.entered(pane)
         self._late.mark(offset, pane.start_ms, windows.end_ms, {name for pair in moved for name in pair})
-        for _ in self._rows.drop_before(NEVER_MS + 1):
-            windows.changed()
 
     def _share(self, pane: OpenPane, block: Block) -> Share:
         return Share(self._store.rows_of(pane, block.series), block, block.extremes)

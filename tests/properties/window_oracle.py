@@ -19,8 +19,8 @@ class Event:
     timestamp_ms: int
     series: Series
     latency_us: int
-    success: bool
-    status_code: int
+    success: bool = True
+    status_code: int = 200
     weight: int = 1
 
 
