@@ -47,10 +47,13 @@ class LateSteps:
         self._allowed = True
 
     def begin(self) -> list[int]:
-        """Return the ends of the steps to be emitted again now, ascending; a round begins if there are any."""
-        if not self._allowed or not self._changed:
+        """Return the ends of the steps to be emitted again now, ascending; a round begins if there are any.
+
+        To be asked after every record that may let steps come due: what changes afterwards waits for the next step.
+        """
+        allowed, self._allowed = self._allowed, False
+        if not allowed or not self._changed:
             return []
-        self._allowed = False
         self.rounds += 1
         return sorted(self._changed)
 
