@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
+from pipeline.clickhouse_client import connect
 from pipeline.embedded.clickhouse import EmbeddedClickHouse
 from pipeline.settings import Settings
 from tests.stack.docker_engine import docker_answers
@@ -37,3 +39,14 @@ def clickhouse(request: pytest.FixtureRequest) -> Iterator[str]:
     with container:
         host, port = container.get_container_host_ip(), container.get_exposed_port(_PORT)
         yield f"http://pipeline:pipeline@{host}:{port}"
+
+
+@pytest.fixture
+def own_database(clickhouse: str) -> Iterator[Settings]:
+    """Settings with a database of the test's own in the address."""
+    name = f"t{uuid.uuid4().hex}"
+    admin = connect(Settings(clickhouse=clickhouse))
+    admin.command(f"CREATE DATABASE {name}")
+    yield Settings(clickhouse=f"{clickhouse}/{name}")
+    admin.command(f"DROP DATABASE {name}")
+    admin.close()

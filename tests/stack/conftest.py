@@ -4,13 +4,15 @@ With pytest-xdist each worker starts its own. Tests in other folders import what
 """
 
 from tests.contracts.history_fixture import empty_history, history, migrated_history
-from tests.stack.clickhouse_fixture import clickhouse, embedded_clickhouse
+from tests.stack.clickhouse_curl import curl, table
+from tests.stack.clickhouse_fixture import clickhouse, embedded_clickhouse, own_database
 from tests.stack.kafka_fixture import embedded_kafka, kafka, stack_settings
 from tests.stack.up_fixture import cli, lone_cli
 
 __all__ = [
     "cli",
     "clickhouse",
+    "curl",
     "embedded_clickhouse",
     "embedded_kafka",
     "empty_history",
@@ -18,5 +20,7 @@ __all__ = [
     "kafka",
     "lone_cli",
     "migrated_history",
+    "own_database",
     "stack_settings",
+    "table",
 ]

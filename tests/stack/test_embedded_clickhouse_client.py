@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -25,19 +24,8 @@ ROWS = 100_000
 
 
 @pytest.fixture
-def settings(clickhouse: str) -> Iterator[Settings]:
-    """Settings with a database of the test's own in the address."""
-    name = f"t{uuid.uuid4().hex}"
-    admin = connect(Settings(clickhouse=clickhouse))
-    admin.command(f"CREATE DATABASE {name}")
-    yield Settings(clickhouse=f"{clickhouse}/{name}")
-    admin.command(f"DROP DATABASE {name}")
-    admin.close()
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Client]:
-    client = connect(settings)
+def client(own_database: Settings) -> Iterator[Client]:
+    client = connect(own_database)
     client.command("CREATE TABLE t (n UInt64, s String, at DateTime64(3, 'UTC')) ENGINE = MergeTree ORDER BY n")
     yield client
     client.close()
@@ -95,9 +83,9 @@ def test_a_query_returns_rows_columns_and_names(client: Client) -> None:
 
 @pytest.mark.parametrize("encoding", ["none", "lz4", "zstd", "gzip", "any"])
 def test_every_row_of_a_large_insert_arrives_and_comes_back_in_every_encoding(
-    client: Client, settings: Settings, encoding: str
+    client: Client, own_database: Settings, encoding: str
 ) -> None:
-    packed = packing(settings, encoding)
+    packed = packing(own_database, encoding)
     summary = packed.insert("t", rows(ROWS), ["n", "s", "at"])
     assert summary.written_rows == ROWS
     assert total(packed) == ALL
@@ -239,12 +227,12 @@ def test_a_client_without_a_session_is_shared_by_threads(client: Client) -> None
         assert all(pool.map(square, range(200)))
 
 
-def test_writers_and_readers_at_once_see_exact_counts(client: Client, settings: Settings) -> None:
+def test_writers_and_readers_at_once_see_exact_counts(client: Client, own_database: Settings) -> None:
     writing = threading.Event()
     writing.set()
 
     def write(writer: int) -> int:
-        mine = connect(settings)
+        mine = connect(own_database)
         for batch in range(10):
             first = (writer * 10 + batch) * 1_000
             mine.insert("t", [(n, "x") for n in range(first, first + 1_000)], ["n", "s"])
@@ -252,7 +240,7 @@ def test_writers_and_readers_at_once_see_exact_counts(client: Client, settings: 
         return 10_000
 
     def read() -> int:
-        mine, seen = connect(settings), 0
+        mine, seen = connect(own_database), 0
         while writing.is_set():
             count, distinct = mine.query("SELECT count(), uniqExact(n) FROM t").result_rows[0]
             assert count == distinct >= seen
@@ -269,8 +257,8 @@ def test_writers_and_readers_at_once_see_exact_counts(client: Client, settings: 
     assert client.command("SELECT uniqExact(n) FROM t") == written == 40_000
 
 
-async def test_the_async_client_queries_inserts_and_fails_alike(client: Client, settings: Settings) -> None:
-    asking = await connect_async(settings)
+async def test_the_async_client_queries_inserts_and_fails_alike(client: Client, own_database: Settings) -> None:
+    asking = await connect_async(own_database)
     try:
         assert await asking.ping()
         await asking.insert("t", rows(ROWS), ["n", "s", "at"])
@@ -286,8 +274,8 @@ async def test_the_async_client_queries_inserts_and_fails_alike(client: Client, 
         await asking.close()
 
 
-async def test_sixteen_async_queries_at_once_each_get_their_own_answer(settings: Settings) -> None:
-    asking = await connect_async(settings)
+async def test_sixteen_async_queries_at_once_each_get_their_own_answer(own_database: Settings) -> None:
+    asking = await connect_async(own_database)
     try:
         sql = "SELECT {n:UInt64}, sum(number) FROM numbers({n:UInt64})"
         answers = await asyncio.gather(*(asking.query(sql, parameters={"n": n}) for n in range(1, 17)))
@@ -296,8 +284,8 @@ async def test_sixteen_async_queries_at_once_each_get_their_own_answer(settings:
         await asking.close()
 
 
-def test_a_session_keeps_its_temporary_tables_and_settings(client: Client, settings: Settings) -> None:
-    host = packing(settings, "none")  # clickhouse-connect gives each such client a session
+def test_a_session_keeps_its_temporary_tables_and_settings(client: Client, own_database: Settings) -> None:
+    host = packing(own_database, "none")  # clickhouse-connect gives each such client a session
     host.command("CREATE TEMPORARY TABLE mine (n UInt8)")
     host.command("INSERT INTO mine VALUES (1), (2)")
     host.command("SET max_block_size = 777")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import urllib.parse
 import uuid
 import zlib
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -16,42 +14,9 @@ import lz4.frame
 import pytest
 import zstandard
 
+from tests.stack.clickhouse_curl import Curl
+
 pytestmark = pytest.mark.stack
-
-
-class Curl:
-    """Sends requests as they are given: no encoding, no session of its own."""
-
-    def __init__(self, http: aiohttp.ClientSession, address: str) -> None:
-        self._http = http
-        self.address = address
-
-    async def __call__(
-        self, body: Any = None, *, method: str = "POST", headers: dict[str, str] | None = None, **url: Any
-    ) -> tuple[int, Any, bytes]:
-        """Return status, headers, body."""
-        where = f"{self.address}/?{urllib.parse.urlencode(url)}"
-        async with self._http.request(method, where, data=body, headers=headers or {}) as reply:
-            return reply.status, reply.headers, await reply.read()
-
-    async def text(self, sql: str, **url: Any) -> str:
-        status, _, body = await self(sql, **url)
-        assert status == 200, body
-        return body.decode().strip()
-
-
-@pytest.fixture
-async def curl(embedded_clickhouse: str) -> AsyncIterator[Curl]:
-    async with aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=["Accept-Encoding"]) as http:
-        yield Curl(http, embedded_clickhouse)
-
-
-@pytest.fixture
-async def table(curl: Curl) -> AsyncIterator[str]:
-    name = f"default.t{uuid.uuid4().hex}"
-    await curl.text(f"CREATE TABLE {name} (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
-    yield name
-    await curl.text(f"DROP TABLE {name}")
 
 
 async def test_a_ping_and_the_root_answer_ok_without_a_query(curl: Curl) -> None:
@@ -249,58 +214,6 @@ async def test_what_a_gone_client_asked_for_is_not_read_to_its_end(curl: Curl) -
 
 async def test_a_long_query_fits_in_the_url(curl: Curl) -> None:
     assert (await curl(b"", query=f"SELECT length('{'x' * 100_000}')"))[2] == b"100000\n"
-
-
-async def test_a_session_keeps_what_it_made_and_nothing_of_the_url(curl: Curl) -> None:
-    mine: dict[str, Any] = {"session_id": uuid.uuid4().hex}
-    await curl.text("CREATE TEMPORARY TABLE x (n UInt8)", **mine)
-    await curl.text("INSERT INTO x VALUES (5)", **mine)
-    assert await curl.text("SELECT n FROM x", **mine) == "5"
-    assert (await curl("SELECT n FROM x"))[0] == 404
-    await curl.text("SET max_block_size = 777", **mine)
-    await curl.text("USE system", **mine)
-    sql = "SELECT getSetting('max_block_size'), getSetting('max_threads'), currentDatabase()"
-    before = await curl.text(sql, **mine)
-    url: dict[str, Any] = {"max_block_size": "55", "max_threads": "1", "database": "information_schema"}
-    assert await curl.text(sql, **url, **mine) == "55\t1\tinformation_schema"
-    assert await curl.text(sql, **mine) == before
-    assert before.startswith("777\t")
-    assert before.endswith("\tsystem")
-
-
-async def test_settings_of_a_failed_or_streamed_query_do_not_stay_in_its_session(curl: Curl) -> None:
-    mine: dict[str, Any] = {"session_id": uuid.uuid4().hex}
-    before = await curl.text("SELECT getSetting('max_block_size')", **mine)
-    assert (await curl("SELECT nosuch", max_block_size="55", **mine))[0] == 404
-    assert (await curl("SELECT number FROM numbers(200000)", max_block_size="55", **mine))[0] == 200
-    assert (await curl("SELECT 1", max_block_size="55", max_threads="many", **mine))[0] == 400
-    assert await curl.text("SELECT getSetting('max_block_size')", **mine) == before
-
-
-async def test_two_requests_at_once_in_one_session_are_373_for_the_second(curl: Curl) -> None:
-    mine: dict[str, Any] = {"session_id": uuid.uuid4().hex}
-    answers = await asyncio.gather(*(curl("SELECT sleep(0.5)", **mine) for _ in range(2)))
-    assert sorted(status for status, _, _ in answers) == [200, 500]
-    assert [headers.get("X-ClickHouse-Exception-Code") for status, headers, _ in answers if status == 500] == ["373"]
-    assert await curl.text("SELECT 1", **mine) == "1"
-
-
-async def test_a_session_ends_when_its_time_is_over_or_it_is_closed(curl: Curl) -> None:
-    mine: dict[str, Any] = {"session_id": uuid.uuid4().hex, "session_timeout": "0"}
-    await curl.text("CREATE TEMPORARY TABLE x (n UInt8)", **mine)
-    await curl.text("SELECT sleep(2.5)")
-    assert (await curl("SELECT 1", session_check="1", **mine))[1]["X-ClickHouse-Exception-Code"] == "372"
-    mine = {"session_id": uuid.uuid4().hex}
-    await curl.text("CREATE TEMPORARY TABLE x (n UInt8)", **mine)
-    await curl.text("SELECT * FROM x", close_session="1", **mine)
-    assert (await curl("SELECT * FROM x", **mine))[0] == 404
-    assert (await curl("SELECT 1", session_timeout="1000000", **mine))[1]["X-ClickHouse-Exception-Code"] == "374"
-
-
-async def test_a_reader_and_a_writer_never_share_a_session(curl: Curl) -> None:
-    mine: dict[str, Any] = {"session_id": uuid.uuid4().hex}
-    await curl.text("CREATE TEMPORARY TABLE x (n UInt8)", **mine)
-    assert (await curl("SELECT * FROM x", user="reader", **mine))[0] == 404
 
 
 @pytest.mark.parametrize(
