@@ -39,13 +39,7 @@ class WorkerProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        self.stop()
         if error is not None:
             print(f"--- {self.log.name}\n{tail(self.log)}")
 
@@ -58,6 +52,21 @@ class WorkerProcess:
                 stderr=out,
                 stdin=subprocess.DEVNULL,
             )
+
+    def stop(self) -> None:
+        """Tell it to stop, and wait until it has."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def close(self) -> None:
+        """The same, for contextlib.closing."""
+        self.stop()
 
     def kill(self) -> None:
         """kill -9, and reap."""
