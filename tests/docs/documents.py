@@ -45,11 +45,17 @@ def spans(document: Path) -> list[str]:
 
 
 def console_lines(document: Path) -> Iterator[list[str]]:
-    """Yield the words of each command in the console blocks: those after a `$`, each part of a pipe by itself."""
+    """Yield the words of each command in the console blocks: those after a `$`, each part of a pipe by itself.
+
+    A command ends with its line, or goes on while a quote is open; other lines are what it prints.
+    """
     for block in blocks(document, "console"):
-        lines = block.replace("\\\n", " ").splitlines()
+        lines = iter(block.replace("\\\n", " ").splitlines())
         for line in (line.removeprefix("$ ") for line in lines if line.startswith("$ ")):
-            yield from _commands(shlex.split(line, comments=True))
+            command = line
+            while command.count('"') % 2:
+                command += "\n" + next(lines)
+            yield from _commands(shlex.split(command, comments=True))
 
 
 def _commands(words: list[str]) -> Iterator[list[str]]:
