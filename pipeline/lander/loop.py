@@ -84,9 +84,8 @@ class Loop:
 
     async def _land(self, batch: Batch[TopicPartition]) -> None:
         contents = await asyncio.to_thread(read_contents, list(batch.in_order()), self._settings)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._land_rows(rows)) for rows in contents.rows]
-        unusable = contents.unusable + [one for task in tasks for one in task.result()]
+        refused = await asyncio.gather(*map(self._land_rows, contents.rows))
+        unusable = contents.unusable + [one for some in refused for one in some]
         self.counts["landing"] += await send_dead_letters(self._producer, unusable, self._settings)
         self.counts["refused"] += contents.refused
         try:

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
+from urllib.parse import urlsplit
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from pipeline.clickhouse_client import connect, wait_for_clickhouse
+from pipeline.clickhouse_client import connect, parse_address, wait_for_clickhouse
+from pipeline.errors import FatalError
 from pipeline.lander.clickhouse_codes import first_line
 from pipeline.lander.migrate import migrate
 from pipeline.settings import Settings
 
 _RETRY_SECONDS = 2.0
+_DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 log = logging.getLogger(__name__)
+
+
+def with_own_database(settings: Settings) -> Settings:
+    """Return the settings with a database that the address names as `database`, and an address that names none.
+
+    A connection that asks for a database that is still to be made would be refused. FatalError for an impossible name.
+    """
+    where = parse_address(settings.clickhouse or "")
+    if not where.database:
+        return settings
+    if not _DATABASE.fullmatch(where.database):
+        raise FatalError(
+            f"PIPELINE_CLICKHOUSE names database {where.database!r}: letters, digits and _ are allowed, and no digit "
+            "at the beginning"
+        )
+    address = urlsplit(settings.clickhouse or "")._replace(path="").geturl()
+    return settings.model_copy(update={"clickhouse": address, "database": where.database})
 
 
 async def prepare_history(settings: Settings, stop: asyncio.Event) -> bool:

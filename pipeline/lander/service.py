@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from contextlib import suppress
 from functools import partial
 
 from pipeline.clickhouse_client import connect, parse_address
@@ -12,7 +13,7 @@ from pipeline.errors import FatalError
 from pipeline.lander.inserter import Inserter
 from pipeline.lander.kafka_clients import landed_topics, make_consumer, make_producer
 from pipeline.lander.loop import Loop
-from pipeline.lander.preparing import prepare_history
+from pipeline.lander.preparing import prepare_history, with_own_database
 from pipeline.lander.roll_up import keep_rolling
 from pipeline.settings import Settings
 from pipeline.topic_admin import ensure_topics, wait_for_kafka
@@ -31,8 +32,9 @@ async def run_lander(settings: Settings, stop: asyncio.Event) -> None:
     """
     if settings.kafka is None or settings.clickhouse is None:
         raise FatalError("the lander needs Kafka and ClickHouse: set PIPELINE_KAFKA and PIPELINE_CLICKHOUSE")
+    settings = with_own_database(settings)
     gc.set_threshold(*_GC_THRESHOLD)
-    if not (await prepare_history(settings, stop) and await wait_for_kafka(settings.kafka, stop)):
+    if not (await prepare_history(settings, stop) and await wait_for_kafka(settings.kafka or "", stop)):
         return
     await ensure_topics(settings)
     await _land_until(settings, stop)
@@ -53,6 +55,8 @@ async def _land_until(settings: Settings, stop: asyncio.Event) -> None:
         await loop.run(stop)
     finally:
         rolling.cancel()
+        with suppress(asyncio.CancelledError):
+            await rolling
         inserter.close()
         await consumer.stop()
         await producer.stop()

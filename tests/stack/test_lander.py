@@ -142,6 +142,22 @@ async def test_two_landers_that_come_and_go_land_every_row_once(landing: Setting
     assert sum(await committed(landing, topics.operations)) == total
 
 
+async def test_when_every_row_is_refused_it_stops_and_says_why_and_commits_nothing(
+    landing: Settings, history: History
+) -> None:
+    operations = topics_of(landing).operations
+    table = f"{landing.database}.operations_log"
+    history.client.command(f"ALTER TABLE {table} ADD CONSTRAINT impossible CHECK duration_us > 9e15")
+    try:
+        await publish(landing, operations, [[operation(number) for number in range(150)]])
+        with pytest.raises(FatalError, match=rf"refused 100 rows of {table} .* Nothing was committed"):
+            await asyncio.wait_for(run_lander(landing, asyncio.Event()), 120)
+    finally:
+        history.client.command(f"ALTER TABLE {table} DROP CONSTRAINT impossible")
+    assert sum(await committed(landing, operations)) == 0
+    assert count(history, "dead_letters") == 0
+
+
 async def test_a_topic_that_was_made_again_is_refused_with_what_to_do(landing: Settings) -> None:
     partition = TopicPartition(topics_of(landing).operations, 1)
     consumer = AIOKafkaConsumer(bootstrap_servers=landing.kafka, group_id=group_of(landing), enable_auto_commit=False)
