@@ -35,7 +35,7 @@ class WindowStats(BaseModel):
     cancelled: int = Field(ge=0, description="Cancelled calls; they count in neither rate.")
     rate_per_second: float = Field(ge=0, description="Calls per second over the window.")
     rate_per_minute: float = Field(ge=0, description="Calls per minute over the window.")
-    trend_ratio: float | None = Field(None, description="Rate of the later half over that of the earlier half.")
+    trend_ratio: float | None = Field(None, description="Rate of the later half over that of the earlier half, less one: 0 is steady.")
     error_rate: float | None = Field(None, ge=0, le=1, description="failures / (calls - cancelled).")
     success_rate: float | None = Field(None, ge=0, le=1, description="1 - error_rate.")
     avg_ms: float | None = Field(None, ge=0, description="Mean duration of all calls, by weight.")
@@ -71,7 +71,7 @@ class StatsRecord(BaseModel):
     status: Literal["early", "on_time", "late"] = Field(
         description="on_time: at the watermark; late: corrected by late events; early: in the making, on `live` only."
     )
-    revision: int = Field(0, ge=0, description="0 for the first record of a step, one more for each correction.")
+    revision: int = Field(0, ge=0, description="0 for the first record of a step, greater with each correction.")
     watermark_ms: int | None = Field(None, description="The least watermark when it was computed.")
     completeness: float | None = Field(None, ge=0, le=1, description="Share of sources whose watermark had passed.")
     windows: dict[str, WindowStats] = Field(

@@ -25,6 +25,11 @@ def windows_key(shard: int, part: int) -> bytes:
     return f"{shard}/{part}".encode()
 
 
+def seen_key(shard: int) -> bytes:
+    """Return the record key, in the table `windows`, of the series that a shard has seen: ``shard/seen``."""
+    return f"{shard}/seen".encode()
+
+
 def alert_key(state: AlertState) -> bytes:
     """Return the record key of an alert's state."""
     return state_key(state.rule, state.series).encode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +36,19 @@ class LatestWindows(msgspec.Struct, kw_only=True, tag="windows", tag_field="type
     step_end_ms: int
     status: Literal["on_time"] = "on_time"
     records: list[StatsRecord]
+
+
+_seen_decoder = msgspec.json.Decoder(list[tuple[Series, int]])
+
+
+def encode_seen(seen: Mapping[Series, int]) -> bytes:
+    """Return when series that have left all windows had their last event, as JSON; for absence after a restart."""
+    return _encoder.encode(sorted(seen.items()))
+
+
+def decode_seen(payload: bytes) -> dict[Series, int]:
+    """Return what `encode_seen` made the JSON from."""
+    return dict(_seen_decoder.decode(payload))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from pipeline.core.stats import stats
 from pipeline.core.window_config import WindowConfig, encode_state, series_limit
 from pipeline.evaluator import commit
 from pipeline.evaluator.keys import alert_key, closed_key
+from pipeline.evaluator.outbox import encode_seen
 from pipeline.evaluator.shard import Shard
 from pipeline.evaluator.speaker import Speaker
 from pipeline.evaluator.takeover import Tables, taken_over
@@ -171,7 +172,7 @@ class Evaluator:
             found = stats(view, self._slow_us)
             evaluation = evaluate(self._rules, view, shard.states)
             self.speaker.stats(shard, found)
-            shard.latest = (end_ms, found)
+            shard.latest, shard.seen = (end_ms, found), encode_seen(view.seen)
             await self.speaker.keep(shard, evaluation)
             shard.engine.emitted(view)
         for end_ms in shard.engine.late_steps():

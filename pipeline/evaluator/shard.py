@@ -30,17 +30,20 @@ class Shard:
         self.position = 0  # next offset of `panes` to be read
         self.signals_position = 0
         self.latest: tuple[int, list[StatsRecord]] | None = None  # newest step on time, until it is in the table
+        self.seen: bytes | None = None  # the same of the series seen
         self.live_told_ms = 0
         self._table = table
         self._closed: dict[int, list[bytes]] = defaultdict(list)  # keys of closed panes by start
 
-    def restore(self, state: WindowState | None, alerts: Iterable[AlertState]) -> None:
-        """Take up what the table and the last commit know; before any record is read."""
+    def restore(
+        self, state: WindowState | None, alerts: Iterable[AlertState], seen: Mapping[Series, int] | None = None
+    ) -> None:
+        """Take up what the tables and the last commit know; before any record is read."""
         for key in self._table:
             closed = closed_key_of(key)
             if closed.shard == self.number:
                 self._closed[closed.pane_start_ms].append(key)
-        self.engine.restore({start_ms: self._fetch(start_ms) for start_ms in self._closed}, state)
+        self.engine.restore({start_ms: self._fetch(start_ms) for start_ms in self._closed}, state, seen)
         for alert in alerts:
             self.states.put(alert)
 

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.core.alert_engine import take
 from pipeline.core.alert_state import AlertState, encode_state
 from pipeline.core.alert_transition import Evaluation
-from pipeline.evaluator.keys import alert_key
+from pipeline.evaluator.keys import alert_key, seen_key
 from pipeline.evaluator.outbox import Outbox
 from pipeline.evaluator.shard import Shard
 from pipeline.faust_ext.producer import Outgoing
@@ -72,6 +72,9 @@ class Speaker:
             if shard.latest is not None:
                 items[shard.number] = self._outbox(shard).windows(*shard.latest)
                 shard.latest = None
+            key = seen_key(shard.number)
+            if shard.seen is not None and shard.seen != self._windows.data.get(key):
+                items.setdefault(shard.number, {})[key] = shard.seen
         for number, found in items.items():
             pending += self._windows.outgoing(number, dict(found))
         await self._app.producer.deliver(pending)

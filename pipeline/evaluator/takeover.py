@@ -15,7 +15,8 @@ from pipeline.core.window_config import WindowState
 from pipeline.core.window_config import decode_state as decode_windows
 from pipeline.errors import FatalError
 from pipeline.evaluator import commit
-from pipeline.evaluator.keys import closed_key_of, shard_of_alert
+from pipeline.evaluator.keys import closed_key_of, seen_key, shard_of_alert
+from pipeline.evaluator.outbox import decode_seen
 from pipeline.evaluator.shard import Shard
 from pipeline.faust_ext.table import DurableTable
 
@@ -53,7 +54,8 @@ def taken_over(shard: Shard, tables: Tables, shards: int, tp: TP, found: Any, be
         position = max(found.offset, begin)
         state = _window_state(tp, found.metadata) if found.metadata else None
     alerts = list(tables.alert_states(shard.number, shards))
-    shard.restore(state, alerts)
+    seen = tables.windows.data.get(seen_key(shard.number))
+    shard.restore(state, alerts, decode_seen(seen) if seen else None)
     shard.position = position
     emitted_ms = state.emitted_ms if state is not None else None
     return [
