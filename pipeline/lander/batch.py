@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -51,11 +51,3 @@ class Batch(Generic[P]):
     def next_offsets(self) -> dict[P, int]:
         """Return by partition the offset to commit once everything has landed."""
         return {partition: records[-1].offset + 1 for partition, records in self.records.items() if records}
-
-
-def count_by_topic(records: Iterable[Record]) -> dict[str, int]:
-    """Return how many records of each topic there are."""
-    counts: dict[str, int] = {}
-    for record in records:
-        counts[record.topic] = counts.get(record.topic, 0) + 1
-    return counts
