@@ -35,7 +35,9 @@ class WindowStats(BaseModel):
     cancelled: int = Field(ge=0, description="Cancelled calls; they count in neither rate.")
     rate_per_second: float = Field(ge=0, description="Calls per second over the window.")
     rate_per_minute: float = Field(ge=0, description="Calls per minute over the window.")
-    trend_ratio: float | None = Field(None, description="Rate of the later half over that of the earlier half, less one: 0 is steady.")
+    trend_ratio: float | None = Field(
+        None, description="Rate of the later half over that of the earlier half, less one: 0 is steady."
+    )
     error_rate: float | None = Field(None, ge=0, le=1, description="failures / (calls - cancelled).")
     success_rate: float | None = Field(None, ge=0, le=1, description="1 - error_rate.")
     avg_ms: float | None = Field(None, ge=0, description="Mean duration of all calls, by weight.")

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from ruamel.yaml import YAML
@@ -89,3 +90,19 @@ def test_docker_compose_itself_accepts_the_file() -> None:
         ["docker", "compose", "config", "--quiet"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_reader_of_the_history_is_made_with_the_password_that_the_processes_use() -> None:
+    """The server's file gives the reader of `pipeline sql` its name, its password and its database."""
+    mounted = [volume.split(":")[0] for volume in SERVICES["clickhouse"]["volumes"] if volume.startswith("./")]
+    (file,) = mounted
+    users = ElementTree.parse(ROOT / file).getroot().find("users")
+    assert users is not None
+    (reader,) = users
+    password = reader.find("password")
+    assert password is not None
+    assert reader.tag == Settings().clickhouse_reader
+    given = SERVICES["clickhouse"]["environment"][password.attrib["from_env"]]
+    assert SERVICES["lander"]["environment"]["PIPELINE_CLICKHOUSE_READER_PASSWORD"] == given
+    queries = [query.text or "" for query in reader.iter("query")]
+    assert f"GRANT SELECT ON {Settings().database}.*" in queries

@@ -40,7 +40,17 @@ def finals(closings: list[Closing]) -> dict[tuple[int, int, int], bytes]:
     """Final snapshots as the bytes that go to `panes`."""
     return {
         (closing.pane_start_ms, part.shard, part.part): encode(
-            Snapshot(1, "t-0", closing.pane_start_ms, 1_000, part.shard, part.part, part.version, True, pack(part.block))
+            Snapshot(
+                epoch=1,
+                source="t-0",
+                pane_start_ms=closing.pane_start_ms,
+                pane_ms=1_000,
+                shard=part.shard,
+                part=part.part,
+                version=part.version,
+                final=True,
+                block=pack(part.block),
+            )
         )
         for closing in closings
         for part in closing.parts
@@ -126,9 +136,7 @@ def test_any_batching_and_any_restart_give_the_same_bytes(log: list[Record], dat
 @given(logs(), st.integers(-5, 5))
 def test_shifting_time_by_whole_panes_shifts_the_result(log: list[Record], panes: int) -> None:
     shift = panes * RULES.pane_ms
-    moved = [
-        Record(r.offset, r.append_ms + shift, tuple(_moved(event, shift) for event in r.events)) for r in log
-    ]
+    moved = [Record(r.offset, r.append_ms + shift, tuple(_moved(event, shift) for event in r.events)) for r in log]
     here, there = brute_force(log)[0], brute_force(moved)[0]
     assert {(pane + shift, *rest): tally for (pane, *rest), tally in here.items()} == dict(there)
     _, _, closings = run_once(log)
