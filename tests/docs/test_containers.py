@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from ruamel.yaml import YAML
@@ -65,7 +65,9 @@ def test_images_are_pinned_to_a_release_and_volumes_are_declared() -> None:
     images = [service["image"] for service in SERVICES.values() if "build" not in service]
     assert [image for image in images if not re.search(r":\d+\.\d+", image)] == []
     used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
-    assert used == set(COMPOSE["volumes"])
+    files = {volume for volume in used if volume.startswith("./")}
+    assert used - files == set(COMPOSE["volumes"])
+    assert [file for file in files if not (ROOT / file).exists()] == []
 
 
 def test_the_image_is_made_of_files_that_exist_and_are_not_ignored() -> None:
@@ -96,7 +98,7 @@ def test_the_reader_of_the_history_is_made_with_the_password_that_the_processes_
     """The server's file gives the reader of `pipeline sql` its name, its password and its database."""
     mounted = [volume.split(":")[0] for volume in SERVICES["clickhouse"]["volumes"] if volume.startswith("./")]
     (file,) = mounted
-    users = ElementTree.parse(ROOT / file).getroot().find("users")
+    users = ET.parse(ROOT / file).getroot().find("users")
     assert users is not None
     (reader,) = users
     password = reader.find("password")
