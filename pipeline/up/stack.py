@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 
 from pipeline.clickhouse_client import connect
 from pipeline.lander.migrate import migrate
-from pipeline.rules_file import load_rules
 from pipeline.settings import Settings
 from pipeline.topic_admin import ensure_topics, wait_for_kafka
 from pipeline.up.servers import Servers
@@ -21,7 +20,6 @@ from pipeline.up.workers import workers
 async def stack(servers: Servers, tell: Callable[[str], None]) -> AsyncIterator[list[Worker]]:
     """Run the workers while the body runs. Raises FatalError, and cancels the body, when a part cannot go on."""
     settings = servers.settings
-    load_rules(settings.rules, settings.windows)  # a mistake in the file is told before anything starts
     tell("Making topics and tables …")
     await wait_for_kafka(settings.kafka or "", asyncio.Event())
     await ensure_topics(settings)

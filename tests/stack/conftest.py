@@ -7,7 +7,7 @@ from tests.contracts.history_fixture import empty_history, history, migrated_his
 from tests.stack.clickhouse_curl import curl, table
 from tests.stack.clickhouse_fixture import clickhouse, embedded_clickhouse, own_database
 from tests.stack.kafka_fixture import embedded_kafka, kafka, stack_settings
-from tests.stack.up_fixture import cli, lone_cli
+from tests.stack.up_fixture import cli, lone_cli, session_up
 
 __all__ = [
     "cli",
@@ -21,6 +21,7 @@ __all__ = [
     "lone_cli",
     "migrated_history",
     "own_database",
+    "session_up",
     "stack_settings",
     "table",
 ]

@@ -62,6 +62,7 @@ class Up:
     """A `pipeline up` that runs: start it, read where, stop it."""
 
     def __init__(self, cli: Cli) -> None:
+        self.cli = cli
         self._log = (cli.home / "up.err").open("w+")
         self.process = cli.start("up", "--json", stdout=subprocess.PIPE, stderr=self._log)
         assert self.process.stdout is not None
@@ -94,15 +95,20 @@ class Up:
 
 
 @pytest.fixture(scope="session")
-def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
-    """The command line beside a pipeline that runs, shared by the tests of a session: use a service of your own."""
-    one = Cli(tmp_path_factory.mktemp("up"), free_ports())
-    up = Up(one)
+def session_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A pipeline that runs, shared by the tests of a session."""
+    up = Up(Cli(tmp_path_factory.mktemp("up"), free_ports()))
     try:
-        yield one
+        yield up
     finally:
         up.stop()
     assert not up.left_over()
+
+
+@pytest.fixture(scope="session")
+def cli(session_up: Up) -> Cli:
+    """The command line beside the shared pipeline: use a service of your own."""
+    return session_up.cli
 
 
 @pytest.fixture
