@@ -50,6 +50,8 @@ def main() -> None:
         figures = asyncio.run(measure_all(chosen.only or [*MEASUREMENTS], chosen.records, chosen.series, console))
     except FatalError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
     Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(
         table(figures, f"{chosen.records:,} records, {chosen.series:,} operations")
     )

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from bench.child import Child, worker
-from bench.places import Places, places
+from bench.places import Place, Places, places
 from bench.run import Run
 from bench.stage import Stage, until
 from bench.told import Told, told
@@ -23,51 +23,56 @@ _MARKS_AFTER_THE_LAST = 2
 
 @dataclass
 class Passed:
-    """Where the evaluator's commits stood over wall-clock time."""
+    """Where the evaluator's commits stood over wall-clock time; it must have emitted the steps up to `steps_ms`."""
 
-    looks: list[tuple[float, dict[int, int]]] = field(default_factory=list)
+    steps_ms: int
+    looks: list[tuple[float, dict[int, Place]]] = field(default_factory=list)
 
     async def watch(self, at: Places) -> None:
         """Look ten times a second until cancelled."""
         while True:
-            found = await at.evaluator()
-            self.looks.append((time.time() * 1000, {number: place.position for number, place in found.items()}))
+            self.looks.append((time.time() * 1000, await at.evaluator()))
             await asyncio.sleep(_LOOK_SECONDS)
 
     def has_passed(self, offsets: dict[int, int]) -> bool:
         """Whether the newest look is past these offsets in every partition."""
-        return bool(self.looks) and _is_past(self.looks[-1][1], offsets)
+        return bool(self.looks) and self._is_past(self.looks[-1][1], offsets)
 
     def first_past(self, offsets: dict[int, int]) -> float:
         """Return when the evaluator was first seen past these offsets in every partition, in ms."""
-        return next(at_ms for at_ms, positions in self.looks if _is_past(positions, offsets))
+        return next(at_ms for at_ms, found in self.looks if self._is_past(found, offsets))
+
+    def _is_past(self, found: dict[int, Place], offsets: dict[int, int]) -> bool:
+        return all(
+            number in found and found[number].position > offset and found[number].emitted_ms >= self.steps_ms
+            for number, offset in offsets.items()
+        )
 
 
-def _is_past(positions: dict[int, int], offsets: dict[int, int]) -> bool:
-    return all(positions.get(number, 0) > offset for number, offset in offsets.items())
+async def run_pipeline(stage: Stage, records: int, *, steps_ms: int | None) -> Run:
+    """Run the aggregator over the whole topic, which it has not read yet, until it is done; return how it went.
 
-
-async def run_pipeline(stage: Stage, records: int, *, with_evaluator: bool) -> Run:
-    """Run the aggregator over the whole topic, with the evaluator if wanted, until both are done; return figures."""
+    With `steps_ms` the evaluator runs beside it, until it has read everything and emitted every step up to then.
+    """
     settings, panes = stage.settings, topics_of(stage.settings).panes
-    stage.say(f"aggregator{' and evaluator' if with_evaluator else ''}: {records:,} events")
-    passed = Passed()
+    passed = None if steps_ms is None else Passed(steps_ms)
+    stage.say(f"aggregator{' and evaluator' if passed is not None else ''}: {records:,} events")
     async with AsyncExitStack() as stack:
         at = await stack.enter_async_context(places(settings))
         begins = await at.ends(panes)
         children = []
-        if with_evaluator:
+        if passed is not None:
             # First, and awaited: what it costs to start is none of the measurement's.
             children.append(await stack.enter_async_context(worker("evaluator", settings)))
             await until("the evaluator owns its shards", lambda: _owns_all(at, children[0], settings.partitions))
             await stack.enter_async_context(_watching(passed, at))
         children.append(await stack.enter_async_context(worker("aggregator", settings)))
         await _until_told(at, children, panes, records)
-        if with_evaluator:
+        if passed is not None:
             ends = {number: end - 1 for number, end in (await at.ends(panes)).items()}
             await until("the evaluator has read all panes", lambda: _has_passed(passed, children, ends))
-    marks = await told(settings.kafka or "", panes, begins if with_evaluator else {0: begins[0]})
-    return _run(marks, children, records, passed if with_evaluator else None)
+    marks = await told(settings.kafka or "", panes, begins if passed is not None else {0: begins[0]})
+    return _run(marks, children, records, passed)
 
 
 async def _owns_all(at: Places, child: Child, partitions: int) -> bool:

@@ -10,7 +10,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+)
 from aiokafka.structs import OffsetAndMetadata
 
 from pipeline.core import commit_state
@@ -20,6 +25,8 @@ from pipeline.faust_ext.app import group_of
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 
+_NOT_YET = (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError, GroupLoadInProgressError)
+"""What a new Kafka says of groups until the first one has joined."""
 _RESET_TRIES = 60
 
 
@@ -31,7 +38,8 @@ class Place:
     position: int
     done: int = 0  # events counted, late or refused, at the aggregator
     uncounted: int = 0  # those of them that were late or refused
-    closed_ms: int | None = None  # panes up to here are closed, at the evaluator
+    closed_ms: int = 0  # panes up to here are closed, at the evaluator
+    emitted_ms: int = 0  # steps up to here are emitted on time, at the evaluator
 
 
 class Places:
@@ -57,11 +65,7 @@ class Places:
     async def evaluator(self) -> dict[int, Place]:
         """Return the places on `panes` by partition; those without commit are left out."""
         found = await self._commits("evaluator", self._topics.panes)
-        states = {number: commit.decode(metadata) for number, metadata in found.items()}
-        return {
-            number: Place(state.owner, state.position, closed_ms=decode_state(state.engine).frontier_ms)
-            for number, state in states.items()
-        }
+        return {number: _evaluator_place(commit.decode(metadata)) for number, metadata in found.items()}
 
     async def ends(self, topic: str) -> dict[int, int]:
         """Return the end offset of each partition of a topic."""
@@ -70,8 +74,16 @@ class Places:
         return {part.partition: end for part, end in found.items()}
 
     async def _commits(self, role: str, topic: str) -> dict[int, str]:
-        found = await self._admin.list_consumer_group_offsets(group_of(self._settings, role))
+        try:
+            found = await self._admin.list_consumer_group_offsets(group_of(self._settings, role))
+        except _NOT_YET:
+            return {}
         return {tp.partition: place.metadata for tp, place in found.items() if tp.topic == topic and place.metadata}
+
+
+def _evaluator_place(state: commit.EvaluatorCommit) -> Place:
+    windows = decode_state(state.engine)
+    return Place(state.owner, state.position, closed_ms=windows.frontier_ms or 0, emitted_ms=windows.emitted_ms or 0)
 
 
 @asynccontextmanager

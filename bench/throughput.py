@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from bench.child import Child
-from bench.events import EventMaker
+from bench.events import JITTER_MS, EventMaker
 from bench.figures import Figure
 from bench.pipeline_run import run_pipeline
 from bench.places import places, read_again
@@ -25,12 +25,17 @@ from pipeline.topics import topics_of
 
 SPAN_MS = 100_000
 STOCK_RECORDS = 50_000
+_CHANCE_MS = 1_000
+_STEP_MS = 10_000
 
 
 async def measure(stage: Stage, *, records: int, series: int) -> list[Figure]:
     """Write the topic once, let every contender read it, and return the figures."""
     await ensure_topics(stage.settings)
-    bytes_each = await _write_topic(stage, records, series)
+    end_ms = time.time_ns() // 1_000_000
+    bytes_each = await _write_topic(stage, records, series, end_ms)
+    # Where every partition's watermark stands at its last event, a second of chance allowed for.
+    steps_ms = end_ms - JITTER_MS - stage.settings.out_of_orderness_ms - _CHANCE_MS
     stock_records = min(records, STOCK_RECORDS)
     bare = await _self_measured(stage, "bare_aiokafka", ["-m", "bench.contenders.bare_aiokafka"], records)
     stock = await _self_measured(
@@ -40,9 +45,9 @@ async def measure(stage: Stage, *, records: int, series: int) -> list[Figure]:
         stock_records,
     )
     # Both together first: the evaluator begins at the first record of `panes`, and must find one run there only.
-    both = await run_pipeline(stage, records, with_evaluator=True)
+    both = await run_pipeline(stage, records, steps_ms=steps_ms // _STEP_MS * _STEP_MS)
     await read_again(stage.settings, "aggregator")
-    alone = await run_pipeline(stage, records, with_evaluator=False)
+    alone = await run_pipeline(stage, records, steps_ms=None)
     return [
         Figure("topic.records", "records on the topic, one event each", records, ""),
         Figure("topic.bytes", "their mean size", bytes_each, "bytes"),
@@ -74,14 +79,13 @@ def _figures(key: str, who: str, run: Run, cpu_goal: float | None = None) -> lis
     ]
 
 
-async def _write_topic(stage: Stage, records: int, series: int) -> float:
-    """Write the events, ending now; return their mean size in bytes."""
+async def _write_topic(stage: Stage, records: int, series: int, end_ms: int) -> float:
+    """Write the events, the last of now; return their mean size in bytes."""
     topic, maker = topics_of(stage.settings).operations, EventMaker(series)
-    sample = [len(maker.make(time.time_ns() // 1_000_000)) for _ in range(1_000)]
+    sample = [len(maker.make(end_ms)) for _ in range(1_000)]
     stage.say(f"writing {records:,} events of {series:,} operations")
-    now_ms = time.time_ns() // 1_000_000
     async with writer(stage.settings.kafka or "", topic) as out:
-        await write_span(out, maker, events=records, begin_ms=now_ms - SPAN_MS, end_ms=now_ms)
+        await write_span(out, maker, events=records, begin_ms=end_ms - SPAN_MS, end_ms=end_ms)
     async with places(stage.settings) as at:
         there = sum((await at.ends(topic)).values())
     if there != records:
