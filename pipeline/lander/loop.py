@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -63,6 +64,21 @@ class Loop:
         fetched = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=max(room, 1))
         if generation == ownership.generation:
             self._gathering.add(fetched, _now_ms())
+        else:
+            await self._read_again(fetched)
+
+    async def _read_again(self, partitions: Iterable[TopicPartition]) -> None:
+        """Seek to what is committed: a poll that outlasts a rebalance returns, and has passed, the first records after.
+
+        They can't be told from those before, and whatever had gathered was dropped.
+        """
+        for partition in self._consumer.assignment() & set(partitions):
+            committed = await self._consumer.committed(partition)
+            with suppress(IllegalStateError):  # it has been taken away meanwhile
+                if committed is None:
+                    await self._consumer.seek_to_beginning(partition)
+                else:
+                    self._consumer.seek(partition, committed)
 
     def _pause(self, *, paused: bool) -> None:
         if paused:
