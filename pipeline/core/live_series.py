@@ -22,26 +22,30 @@ class LiveSeries:
         self._config = config
         self._rows = rows
         self._store = store
-        self._changed: dict[Status, set[Series]] = {"early": set(), "on_time": set()}
+        # By pane: what changed in a pane that a view does not reach is kept for the view that does.
+        self._changed: dict[Status, dict[int, set[Series]]] = {"early": {}, "on_time": {}}
         self._seen: dict[Series, int] = {}
 
     def restore(self, seen: Mapping[Series, int]) -> None:
         """Take over when series that have left had their last event."""
         self._seen = dict(seen)
 
-    def note_changed(self, names: Collection[Series]) -> None:
-        """A snapshot changed these."""
+    def note_changed(self, start_ms: int, names: Collection[Series]) -> None:
+        """A snapshot changed these in the pane that starts there."""
         for changed in self._changed.values():
-            changed.update(names)
+            changed.setdefault(start_ms, set()).update(names)
 
-    def take_changed(self, names: list[Series], status: Status) -> Bools:
-        """Return which of the series changed since the last call for the status; late: all that are asked for."""
-        changed = self._changed.get(status)
-        if changed is None:
+    def take_changed(self, names: list[Series], end_ms: int, status: Status) -> Bools:
+        """Return which of the series changed before `end_ms` since the last call for the status.
+
+        Late: all that are asked for.
+        """
+        by_pane = self._changed.get(status)
+        if by_pane is None:
             return np.ones(len(names), np.bool_)
-        flags = np.array([name in changed for name in names], np.bool_)
-        changed.clear()
-        return flags
+        reached = [by_pane.pop(start_ms) for start_ms in list(by_pane) if start_ms < end_ms]
+        changed = set().union(*reached)
+        return np.array([name in changed for name in names], np.bool_)
 
     def entered(self, pane: OpenPane) -> None:
         """The windows hold the pane, or another snapshot of it, from now on."""

@@ -94,7 +94,7 @@ class WindowEngine:
         if change is None:
             return
         self._changes += 1
-        self._live.note_changed(pane.counted_as(change.changed))
+        self._live.note_changed(pane.start_ms, pane.counted_as(change.changed))
         if self._steps.windows is not None:
             self._steps.windows.changed()
             if pane.start_ms < self._steps.windows.end_ms:
@@ -194,7 +194,7 @@ class WindowEngine:
             watermark_ms=self._frontier.watermark_ms,
             status=status,
             revision=self._late.rounds if status == "late" else 0,
-            changed=self._live.take_changed(names, status),
+            changed=self._live.take_changed(names, end_ms, status),
             last_event_ms=self._live.last_event_ms(names, rows, end_ms, windows.end_ms),
             seen=self._live.seen_without(names),
             window_names=tuple(self._config.windows),

@@ -86,6 +86,19 @@ def test_what_changed_is_told_once_per_status() -> None:
     assert dict(zip(view.series, view.changed.tolist(), strict=True)) == {PAY: True, REFUND: False}
 
 
+def test_a_change_beyond_the_end_of_a_view_is_kept_for_the_view_that_reaches_it() -> None:
+    """Snapshots come before the marks that move the early end on: just after a pane's edge the view ends before them."""
+    shell = Shell()
+    shell.snapshot(0, PAY)
+    shell.mark(10_000)
+    shell.emit()
+    shell.snapshot(20_000, PAY)
+    shell.engine.view(20_000, "early")
+    reaching = shell.engine.view(30_000, "early")
+    assert dict(zip(reaching.series, reaching.changed.tolist(), strict=True))[PAY]
+    assert not shell.engine.view(30_000, "early").changed.any()
+
+
 def test_an_early_view_shows_open_panes_and_leaves_no_trace() -> None:
     shell = Shell()
     shell.snapshot(0, PAY)
