@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -79,7 +80,8 @@ class Input:
 
     def _open(self) -> IO[bytes]:
         if self.name == "-":
-            return sys.stdin.buffer
+            # Not sys.stdin: Python cannot end while the thread that reads ahead has that one's lock.
+            return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
         path = Path(self.name)
         if path.is_dir():
             raise FatalError(f"{path} is a folder. Give a file, or several with `cat {path}/* | pipeline publish -`.")

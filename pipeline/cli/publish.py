@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import nullcontext
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipeline.cli.configuration import load, resolve
 from pipeline.cli.console import err, print_json, say, warn
@@ -42,25 +42,22 @@ def publish(
 
 async def _publish(settings: Settings, source: Input, *, quiet: bool) -> Publisher:
     async with publisher(settings, source.name) as target:
-        with nullcontext() if quiet or not err.is_terminal else _bar() as progress:
-            task = progress.add_task(source.name, total=source.size_bytes) if progress else TaskID(0)
+        with _bar(shown=err.is_terminal and not quiet) as progress:
+            task = progress.add_task(Path(source.name).name, total=source.size_bytes, events="0")
             try:
                 async for lines in source.chunks():
-                    refused = await target.send(lines)
-                    _show(refused, target, quiet=quiet)
-                    if progress:
-                        progress.update(task, completed=source.read_bytes, events=count(target.acknowledged.total()))
+                    _show(await target.send(lines), target, quiet=quiet)
+                    progress.update(task, completed=source.read_bytes, events=count(target.acknowledged.total()))
                 await target.finish()
             except asyncio.CancelledError:
                 await target.finish()
                 say(f"Stopped after line {count(target.lines)}: {_sentence(target)}")
                 raise
-            if progress:
-                progress.update(task, completed=source.read_bytes, events=count(target.acknowledged.total()))
+            progress.update(task, completed=source.read_bytes, events=count(target.acknowledged.total()))
     return target
 
 
-def _bar() -> Progress:
+def _bar(*, shown: bool) -> Progress:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -68,7 +65,7 @@ def _bar() -> Progress:
         TextColumn("{task.fields[events]} events"),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=err)
+    return Progress(*columns, console=err, disable=not shown)
 
 
 def _show(refused: list[Refused], target: Publisher, *, quiet: bool) -> None:

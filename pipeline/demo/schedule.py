@@ -45,7 +45,7 @@ class Trouble:
 TROUBLES: tuple[Trouble, ...] = (
     Trouble("slow spell: storefront/search takes 12 times as long", "storefront", "search", 12, 50, Effect(12.0)),
     Trouble(
-        "error storm: 45 % of checkout/pay fail", "checkout", "pay", 22, 55, Effect(1.3, 0.45, critical_ratio=0.02)
+        "error storm: 45 % of checkout/pay fail", "checkout", "pay", 22, 55, Effect(1.3, 0.45, critical_ratio=0.05)
     ),
     Trouble("media is slow: its disk is full", "media", "", 250, 290, Effect(6.0)),
     Trouble("accounts/login fails now and then", "accounts", "login", 400, 430, Effect(1.0, 0.12)),

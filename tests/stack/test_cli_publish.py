@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import os
+import pty
+import signal
 import subprocess
 import time
 import uuid
@@ -124,6 +128,37 @@ def test_a_slow_writer_on_stdin_has_its_events_sent_as_they_come(cli: Cli, servi
         _, said = process.communicate("")
     assert "1 records acknowledged" in said
     assert process.returncode == 0
+
+
+def test_on_a_terminal_there_is_a_progress_bar_that_ends_full(cli: Cli, service: str, file: Path) -> None:
+    file.write_bytes(lines(*(operation(service, number) for number in range(3_000))))
+    ours, theirs = pty.openpty()
+    process = cli.start("publish", str(file), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # a terminal's end
+        while chunk := os.read(ours, 65_536):
+            shown += chunk
+    os.close(ours)
+    assert process.wait(60) == 0
+    assert "━" in shown.decode()
+    assert "3,000 events" in shown.decode()
+
+
+def test_ctrl_c_says_how_far_it_came(cli: Cli, service: str) -> None:
+    process = cli.start("publish", "-", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write("nonsense\n")
+    process.stdin.flush()
+    assert process.stderr.readline().startswith("line 1: ")
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    process.stdin.close()
+    process.stderr.close()
+    assert process.wait(60) == 130
+    assert "Stopped after line 1" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(
