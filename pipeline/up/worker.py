@@ -126,7 +126,7 @@ def worker_id(settings: Settings, name: str) -> str:
 
 
 def _environment(settings: Settings, name: str) -> dict[str, str]:
-    """The environment of a worker: this one's, with its id and the addresses, the rules and the home that were found."""
+    """The environment of a worker: this one's, with its id, and the addresses, rules and home that were found."""
     found = {
         "PIPELINE_WORKER_ID": worker_id(settings, name),
         "PIPELINE_KAFKA": settings.kafka,
