@@ -12,11 +12,16 @@ from faust.contrib.asgi import bind_to_running_loop
 
 from pipeline.errors import FatalError, PipelineError
 from pipeline.faust_ext.app import PipelineApp
+from pipeline.faust_ext.clock import wall_ms
+from pipeline.faust_ext.watchdog import Standstill
 
 log = logging.getLogger(__name__)
 
 GC_THRESHOLD = (50_000, 20, 100)
 """Python's default makes the cyclic collector take half of the time: batches are many short-lived objects."""
+
+GETTING_READY_MS = 60_000
+"""So long a rebalance or a recovery may stand still. Faust's recovery ends without a word when a step takes 30 s."""
 
 
 async def run_worker(
@@ -31,31 +36,51 @@ async def run_worker(
     """Run until `stop` is set (returns) or the app breaks (raises FatalError).
 
     `tick` is called again `tick_seconds` after it has returned, once the app is ready; `last` once before the app is
-    stopped in order. An app that does not stop within `stop_seconds` is left by ending the process: its state is in
-    Kafka.
+    stopped in order. An app that does not stop within `stop_seconds` is left by ending the process, with exit code 1
+    when something broke: its state is in Kafka.
     """
     bind_to_running_loop(app)
     app.finalize()
     gc.set_threshold(*GC_THRESHOLD)
+    starting = asyncio.create_task(_start(app))
     ticking = asyncio.create_task(_tick_forever(app, tick, tick_seconds))
+    broken: BaseException | None = None
     try:
-        await app.maybe_start()
-        gc.freeze()
-        await _until_stopped_or_broken(app, stop, ticking)
-        if stop.is_set():
-            await asyncio.wait_for(last(), stop_seconds)
-    except TimeoutError:
-        log.warning("the last commit took longer than %s s: the next start reads a little more again", stop_seconds)
+        await _until_stopped_or_broken(app, stop, starting, ticking)
+        if not await _within(stop_seconds, last()):
+            log.warning("the last commit took longer than %s s: the next start reads a little more again", stop_seconds)
+    except BaseException as error:
+        broken = error
+        raise
     finally:
+        starting.cancel()
         ticking.cancel()
-        await _stop_or_leave(app, stop_seconds)
+        await _stop_or_leave(app, stop_seconds, broken)
+
+
+async def _start(app: PipelineApp) -> None:
+    await app.maybe_start()
+    gc.freeze()
 
 
 async def _tick_forever(app: PipelineApp, tick: Callable[[], Awaitable[None]], seconds: float) -> None:
+    getting_ready = Standstill()
     while True:
         await asyncio.sleep(seconds)
         if is_ready(app):
+            getting_ready = Standstill()
             await tick()
+        elif getting_ready.look(_restored(app), wall_ms()) > GETTING_READY_MS:
+            raise FatalError(
+                f"a rebalance or a recovery has stood still for {GETTING_READY_MS // 1000} s. The worker leaves, so "
+                "that its supervisor starts a fresh one; its state is in Kafka."
+            )
+
+
+def _restored(app: PipelineApp) -> tuple[int, int, int]:
+    """Return what changes as long as a rebalance or a recovery gets on."""
+    offsets = app.tables.recovery.active_offsets.values()
+    return (app.rebalancing_count, app.consumer_generation_id, sum(offset or 0 for offset in offsets))
 
 
 def is_ready(app: PipelineApp) -> bool:
@@ -63,26 +88,44 @@ def is_ready(app: PipelineApp) -> bool:
     return bool(app.flow_control.is_active() and not app.rebalancing and not app.in_recovery)
 
 
-async def _until_stopped_or_broken(app: PipelineApp, stop: asyncio.Event, ticking: asyncio.Task[None]) -> None:
+async def _until_stopped_or_broken(
+    app: PipelineApp, stop: asyncio.Event, starting: asyncio.Task[None], ticking: asyncio.Task[None]
+) -> None:
     stopped = asyncio.create_task(stop.wait())
     crashed = asyncio.create_task(app._crashed.wait())  # noqa: SLF001 - mode has no other way to wait for a crash
+    ends = {stopped, crashed, ticking}
     try:
-        await asyncio.wait({stopped, crashed, ticking}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({starting, *ends}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done() and starting.exception() is None:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopped.cancel()
         crashed.cancel()
     if stop.is_set():
         return
-    reason = app.crash_reason if app.crashed else ticking.exception()
+    broken = [task.exception() for task in (starting, ticking) if task.done()]
+    reason = app.crash_reason if app.crashed else next(filter(None, broken))
     if isinstance(reason, PipelineError):
         raise reason
     raise FatalError(f"the worker broke: {reason!r}") from reason
 
 
-async def _stop_or_leave(app: PipelineApp, stop_seconds: float) -> None:
-    try:
-        await asyncio.wait_for(app.stop(), stop_seconds)
-    except TimeoutError:
-        log.warning("did not stop within %s s: leaving; everything that counts is in Kafka", stop_seconds)
-        logging.shutdown()
-        os._exit(1 if app.crashed else 0)
+async def _stop_or_leave(app: PipelineApp, stop_seconds: float, broken: BaseException | None) -> None:
+    if await _within(stop_seconds, app.stop()):
+        return
+    log.warning("did not stop within %s s: leaving; everything that counts is in Kafka", stop_seconds)
+    if broken is not None:
+        log.critical("left because: %s", broken)
+    logging.shutdown()
+    os._exit(1 if broken is not None or app.crashed else 0)
+
+
+async def _within(seconds: float, work: Awaitable[None]) -> bool:
+    """Return whether something ended in time; it is cancelled if not, and not waited for: Faust's stop may refuse."""
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if not done:
+        task.cancel()
+        return False
+    task.result()
+    return True

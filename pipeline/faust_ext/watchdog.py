@@ -7,24 +7,46 @@ from dataclasses import dataclass, field
 
 from pipeline.errors import FatalError
 
+WATCHED_MS = 5_000
+"""The time between two looks counts up to this."""
+
+
+@dataclass(slots=True)
+class Standstill:
+    """How long something was seen to stand still. Time is an argument.
+
+    Only time that was watched counts: a machine that slept, a clock that was set, or a rebalance that took long is
+    nothing that is stuck.
+    """
+
+    _progress: Hashable = None
+    _stood_ms: int = 0
+    _looked_ms: int | None = None
+
+    def look(self, progress: Hashable, now_ms: int) -> int:
+        """Return for how many ms `progress` has been the same; None is never the same."""
+        since_ms = 0 if self._looked_ms is None else min(max(now_ms - self._looked_ms, 0), WATCHED_MS)
+        same = progress is not None and progress == self._progress
+        self._stood_ms = self._stood_ms + since_ms if same else 0
+        self._progress, self._looked_ms = progress, now_ms
+        return self._stood_ms
+
 
 @dataclass(slots=True)
 class Watchdog:
     """Raises when a partition lags and its position has not moved for `stuck_ms`. Time is an argument."""
 
     stuck_ms: int
-    _moved: dict[Hashable, tuple[int, int]] = field(default_factory=dict)  # position, when it last moved
+    _stood: dict[Hashable, Standstill] = field(default_factory=dict)
 
     def check(self, positions: Mapping[Hashable, tuple[int, bool]], now_ms: int) -> None:
         """Look at (position, whether it is at the end) of every partition; raise FatalError for a stuck one."""
-        for partition in set(self._moved) - set(positions):
-            del self._moved[partition]
+        for partition in set(self._stood) - set(positions):
+            del self._stood[partition]
         for partition, (position, at_end) in positions.items():
-            known = self._moved.get(partition)
-            if known is None or known[0] != position or at_end:
-                self._moved[partition] = (position, now_ms)
-            elif now_ms - known[1] > self.stuck_ms:
+            stood_ms = self._stood.setdefault(partition, Standstill()).look(None if at_end else position, now_ms)
+            if stood_ms > self.stuck_ms:
                 raise FatalError(
-                    f"{partition} lags and has stood at offset {position} for {(now_ms - known[1]) // 1000} s: the "
-                    "consumer is stuck. The worker leaves, so that its supervisor starts a fresh one."
+                    f"{partition} lags and has stood at offset {position} for {stood_ms // 1000} s: the consumer is "
+                    "stuck. The worker leaves, so that its supervisor starts a fresh one."
                 )

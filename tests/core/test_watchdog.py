@@ -1,0 +1,33 @@
+"""A consumer that is stuck is noticed, and nothing else is taken for one."""
+
+import pytest
+
+from pipeline.errors import FatalError
+from pipeline.faust_ext.watchdog import Watchdog
+
+
+def watched(dog: Watchdog, from_ms: int, to_ms: int, position: int, *, at_end: bool = False) -> None:
+    for now_ms in range(from_ms, to_ms, 500):
+        dog.check({"events-0": (position, at_end)}, now_ms)
+
+
+def test_a_position_that_lags_and_does_not_move_is_stuck() -> None:
+    dog = Watchdog(60_000)
+    watched(dog, 0, 60_000, 7)
+    with pytest.raises(FatalError, match="events-0 lags and has stood at offset 7 for 60 s"):
+        watched(dog, 60_000, 62_000, 7)
+
+
+def test_one_that_moves_or_is_at_the_end_is_not() -> None:
+    dog = Watchdog(60_000)
+    watched(dog, 0, 50_000, 7)
+    watched(dog, 50_000, 100_000, 8)
+    watched(dog, 100_000, 300_000, 8, at_end=True)
+    watched(dog, 300_000, 350_000, 8)
+
+
+@pytest.mark.parametrize("asleep_ms", [3_600_000, -3_600_000])
+def test_a_machine_that_slept_a_clock_that_was_set_and_a_long_rebalance_are_not(asleep_ms: int) -> None:
+    dog = Watchdog(60_000)
+    watched(dog, 10_000_000, 10_010_000, 7)
+    watched(dog, 10_010_000 + asleep_ms, 10_050_000 + asleep_ms, 7)  # no fetch is fresh yet: it seems to lag
