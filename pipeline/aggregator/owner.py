@@ -134,6 +134,7 @@ class Aggregator:
             },
             now_ms,
         )
+        await self._rewinder.look(self.app, {tp: p.next_offset for tp, p in self.partitions.items()}, now_ms)
         outgoing, self._pending = self._pending, []
         checkpoints: dict[TP, Checkpoint] = {}
         for tp, partition in self.partitions.items():

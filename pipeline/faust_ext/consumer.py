@@ -11,6 +11,7 @@ What is bent, and why (each held by a test):
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -21,6 +22,8 @@ from faust.types import TP
 
 from pipeline.errors import FatalError
 from pipeline.faust_ext.batch import Batch, message_of
+
+log = logging.getLogger(__name__)
 
 FETCH_MAX_WAIT_MS = 50
 """How long the broker may hold a fetch for more data. Faust's own 1500 delays each partition whose turn has passed."""
@@ -85,6 +88,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         self._next_fetch: dict[TP, int] = {}  # where the next batch of each partition must start
         self._dropped: set[TP] = set()  # fetched but not delivered: to be read again
         self._seeked_generation: int | None = None
+        self._seeks = 0  # grows with each seek: what was fetched across one may lie anywhere
+        self._assigned_in = 0  # the rebalance that the present assignment came from
 
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
@@ -102,7 +107,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's shape
         """Yield one message per fetched partition of batch topics, one per record of all others."""
         await self._read_dropped_again()
-        generation = self.app.consumer_generation_id
+        generation, seeks = self.app.consumer_generation_id, self._seeks
         records, active = await self._wait_next_records(timeout)
         if not records or self.should_stop:
             return
@@ -114,12 +119,13 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
                 break
             yield tp, self._to_message(tp, record)
         for tp, found in waiting.items():
-            if self._is_stale(tp, generation, active):
+            if self._seeks != seeks or self._is_stale(tp, generation, active):
                 continue
             batch = Batch(tp, generation, self._next_fetch.get(tp, found[0].offset), found)
             self._next_fetch[tp] = batch.next_offset
             self._dropped.discard(tp)
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            self._read_offset[tp] = None  # or Faust drops, silently, what is read again below it
             yield tp, message_of(batch)
 
     def _is_stale(self, tp: TP, generation: int, active: set[TP] | None) -> bool:
@@ -131,36 +137,60 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         again = {tp: self._next_fetch[tp] for tp in self._dropped & self.assignment() if tp in self._next_fetch}
         self._dropped.clear()
         if again:
-            await self._thread.seek_wait(again)
+            await self._seek_if_ours(again)
+
+    async def _seek_all(self, offsets: Mapping[TP, int]) -> None:
+        """Read on from these offsets. Noted before the seek, so that what is fetched around it is known as dropped."""
+        self._seeks += 1
+        self._next_fetch |= offsets
+        try:
+            await self._thread.seek_wait(offsets)
+        finally:
+            self._seeks += 1
+
+    async def _seek_if_ours(self, offsets: Mapping[TP, int]) -> None:
+        try:
+            await self._seek_all(offsets)
+        except IllegalStateError as error:  # the next assignment seeks anyway
+            log.info("partitions moved before they could be read again: %s", error)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Note which rebalance this assignment came from."""
+        self._assigned_in = self.app.rebalancing_count
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
-        """Let the owner restore its partitions, and read on from where it says."""
+        """Let the owner restore its partitions, and read on from where it says.
+
+        Does nothing once another rebalance has begun: its owner has let go, and must not write before the next one.
+        """
         generation = self.app.consumer_generation_id
         mine = {tp for tp in self.assignment() if tp.topic in self.batch_topics}
         committed = await self._thread.committed(mine)
         ends = await self.highwaters(*mine) if mine else {}
         begins = await self.earliest_offsets(*mine) if mine else {}
         refuse_remade_topics(committed, {TP(*tp): end for tp, end in ends.items()})
+        if self.app.rebalancing_count != self._assigned_in:
+            return
         seeks = await self.owner.restore(committed, {TP(*tp): begin for tp, begin in begins.items()}, generation)
-        if seeks:
-            await self._thread.seek_wait(seeks)
-        self._next_fetch = dict(seeks)
+        self._next_fetch.clear()
         self._dropped.clear()
+        if seeks:
+            await self._seek_all(seeks)
         self._seeked_generation = generation
 
     async def rewind(self, tp: TP, offset: int) -> None:
         """Read a partition again from `offset`: something on the way to its agent was skipped."""
-        self._next_fetch[tp] = offset
         self._dropped.discard(tp)
-        await self._thread.seek_wait({tp: offset})
+        await self._seek_if_ours({tp: offset})
 
     async def commit_with_metadata(self, generation: int, offsets: Mapping[TP, tuple[int, str]]) -> bool:
         """Commit offset and metadata of batch partitions; False when the group has moved on meanwhile."""
         return bool(await self._thread.commit_with_metadata(generation, offsets))
 
     def next_fetch(self, tp: TP) -> int | None:
-        """The offset after everything that was delivered to the agent's stream."""
-        return self._next_fetch.get(tp)
+        """The offset after everything that was delivered to the agent's stream; None while there is more in hand."""
+        return None if tp in self._dropped else self._next_fetch.get(tp)
 
     def at_end(self, tp: TP, within_ms: int, now_ms: int) -> bool:
         """Whether a partition was read to its end, as a fetch answered within the last `within_ms` says."""
