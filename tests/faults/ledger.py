@@ -25,14 +25,14 @@ async def read_all(bootstrap: str, topic: str) -> list[Any]:
 
 
 async def _records(bootstrap: str, topic: str) -> AsyncIterator[Any]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    # Not with `seek_to_beginning`: the answer about the default, the latest offset, may come after it and win.
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
         parts = [TopicPartition(topic, n) for n in await consumer._client._wait_on_metadata(topic)]
         assert parts, f"{topic} has no partitions"
         consumer.assign(parts)
         ends = await consumer.end_offsets(parts)
-        await consumer.seek_to_beginning(*parts)
         while any([await consumer.position(part) < ends[part] for part in parts]):
             for found in (await consumer.getmany(timeout_ms=200)).values():
                 for record in found:
