@@ -20,13 +20,12 @@ Fired = dict[tuple[str, str], float]
 @asynccontextmanager
 async def fired_alerts(bootstrap: str, topic: str) -> AsyncIterator[Fired]:
     """Give a growing record of the alerts that are firing, from now on."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     fired: Fired = {}
     try:
         parts = [TopicPartition(topic, number) for number in range(PARTITIONS)]
         consumer.assign(parts)
-        await consumer.seek_to_beginning(*parts)
         reading = asyncio.create_task(_read(consumer, fired))
         try:
             yield fired

@@ -18,6 +18,7 @@ async def main() -> None:
     consumer = AIOKafkaConsumer(
         bootstrap_servers=os.environ["BENCH_KAFKA"],
         enable_auto_commit=False,
+        auto_offset_reset="earliest",
         check_crcs=False,
         max_partition_fetch_bytes=4 * 1024 * 1024,
     )
@@ -25,7 +26,6 @@ async def main() -> None:
     try:
         parts = [TopicPartition(os.environ["BENCH_TOPIC"], n) for n in range(int(os.environ["BENCH_PARTITIONS"]))]
         consumer.assign(parts)
-        await consumer.seek_to_beginning(*parts)
         while meter.seen < meter.limit:
             found = await consumer.getmany(timeout_ms=1_000, max_records=8_000)
             for batch in found.values():

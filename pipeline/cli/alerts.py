@@ -15,7 +15,7 @@ from pipeline.cli.configuration import load, resolve
 from pipeline.cli.console import out, print_json, print_json_line, say
 from pipeline.cli.current_alerts import current_alerts
 from pipeline.cli.figures import measured, moment
-from pipeline.cli.topic_reader import as_read, reader
+from pipeline.cli.topic_reader import as_read, go_to_end, reader
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from schemas.structs import Alert, decode
@@ -54,7 +54,7 @@ def alerts(
 async def _follow(settings: Settings, as_json: bool) -> None:
     topic = topics_of(settings).alerts
     async with reader(settings, topic) as consumer:
-        await consumer.seek_to_end()
+        await go_to_end(consumer)
         say(f"Following {topic} on {settings.kafka}; Ctrl-C ends.")
         async for record in consumer:
             alert = decode(as_read(record).value or b"null")

@@ -57,6 +57,15 @@ async def reader(settings: Settings, *topics: str) -> AsyncIterator[AIOKafkaCons
         await consumer.stop()
 
 
+async def go_to_end(consumer: AIOKafkaConsumer) -> None:
+    """Read on from what comes in from now on.
+
+    Not `seek_to_end`: the answer about the default, the earliest offset, may come after it and win.
+    """
+    for partition, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
+        consumer.seek(partition, end)
+
+
 def unreachable(settings: Settings) -> FatalError:
     """Return the error for a Kafka that does not answer."""
     return FatalError(
