@@ -1,8 +1,8 @@
 """Owns source partitions: takes them over, counts their batches, settles and commits.
 
-The order in `settle` is the guarantee: final snapshots, dead letters and signals are acknowledged first, then offset
-and progress are committed, then the marks are told. Whatever dies in between is done again from the held-back offset,
-and gives the same records.
+The order in `settle` is the guarantee: final snapshots and dead letters are acknowledged first (signals were already,
+before the position moved on), then offset and progress are committed, then the marks are told. Whatever dies in
+between is done again from the held-back offset, and gives the same records.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Aggregator:
         self._intake = Intake(settings, self._table)
         self._outbox = Outbox.of(settings)
         self._idle: dict[TP, IdleClock] = {}
-        self._pending: list[Outgoing] = []  # dead letters and signals since the last settling
+        self._pending: list[Outgoing] = []  # dead letters since the last settling
         self._committed: dict[TP, tuple[int, str]] = {}
         self._rewinder = Rewinder()
         self._generation = -1
@@ -97,11 +97,16 @@ class Aggregator:
             return
         if not await self._rewinder.fits(self.app, batch, partition.next_offset):
             return
-        fresh = [record for record in batch.records if record.offset >= partition.next_offset]
+        position = partition.next_offset
+        fresh = [record for record in batch.records if record.offset >= position]
         taken = self._intake.take(batch.tp, fresh, partition.replayed_to)
+        if taken.signals:
+            # At once, and before the position moves on: a commit must not pass what has not arrived.
+            await self.app.producer.deliver([self._outbox.signal(signal) for signal in taken.signals])
+            if self.partitions.get(batch.tp) is not partition or partition.next_offset != position:
+                return  # a rebalance came in between; the records are read again
         partition.add(taken.columns, self._table.series, next_offset=batch.next_offset, dead=taken.dead)
         self._pending += [self._outbox.dead_letter(letter) for letter in taken.letters]
-        self._pending += [self._outbox.signal(signal) for signal in taken.signals]
         self._idle[batch.tp].saw_events(partition.progress.watermark_ms, wall_ms())
         if len(self._table) > TABLE_LIMIT:
             self._forget_numbers()
