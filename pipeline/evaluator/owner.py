@@ -24,18 +24,20 @@ from pipeline.core.alert_state import AlertState
 from pipeline.core.records import Marks
 from pipeline.core.rules import Rule
 from pipeline.core.stats import stats
-from pipeline.core.window_config import WindowConfig, encode_state, series_limit
+from pipeline.core.window_config import WindowState, encode_state
 from pipeline.evaluator import commit
 from pipeline.evaluator.keys import alert_key, closed_key
 from pipeline.evaluator.outbox import encode_seen
+from pipeline.evaluator.reading import read
 from pipeline.evaluator.shard import Shard
 from pipeline.evaluator.speaker import Speaker
-from pipeline.evaluator.takeover import Tables, taken_over
+from pipeline.evaluator.takeover import Tables, taken_over, window_config
 from pipeline.faust_ext.batch import Batch
 from pipeline.faust_ext.clock import wall_ms
+from pipeline.faust_ext.lease import Lease
 from pipeline.faust_ext.rewind import Rewinder
 from pipeline.faust_ext.watchdog import Watchdog
-from pipeline.settings import Settings, window_ms
+from pipeline.settings import Settings
 from pipeline.topics import topics_of
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ class Evaluator:
         self._lock = asyncio.Lock()
         self._rewinder = Rewinder()
         self._watchdog = Watchdog(int(settings.stuck_seconds * 1000))
+        self.lease = Lease(self._claim)
 
     # ---- taking over and giving back
 
@@ -81,12 +84,16 @@ class Evaluator:
             for number in before.keys() - self.shards.keys():
                 self.tables.forget(number, self._settings.partitions)
             self._generation = generation
+            self.lease.end()
+            # The claim: whoever was here before must find, should it come back, that somebody else was.
+            if not await self._is_ours():
+                log.info("the next rebalance came before the shards of this one were taken over")
             kept_shards = sum(before.get(number) is shard for number, shard in self.shards.items())
             log.info("owns %d shards, %d of them kept with their state", len(self.shards), kept_shards)
             return {tp: self._position(tp) for tp in committed}
 
     async def _take_over(self, tp: TP, committed: Mapping[TP, Any], begins: Mapping[TP, int]) -> Shard:
-        config, closed_panes = self._window_config(tp.partition), self.tables.closed_panes.data
+        config, closed_panes = window_config(self._settings, tp.partition), self.tables.closed_panes.data
         shard = Shard(config, self._rules, closed_panes, shards=self._settings.partitions)
         signals = TP(self._topics.signals, tp.partition)
         unsent = taken_over(shard, self.tables, self._settings.partitions, tp, committed[tp], begins[tp])
@@ -97,16 +104,6 @@ class Evaluator:
         self._committed.pop(signals, None)
         await self.speaker.send_again(shard, unsent)
         return shard
-
-    def _window_config(self, shard: int) -> WindowConfig:
-        settings = self._settings
-        return WindowConfig(
-            shard=shard,
-            pane_ms=settings.pane_seconds * 1000,
-            windows={name: window_ms(name) for name in settings.windows},
-            series_limit=series_limit(settings.series_max, settings.partitions),
-            out_of_orderness_ms=settings.out_of_orderness_ms,
-        )
 
     def _is_still_ours(self, found: Any) -> bool:
         if found is None or not found.metadata:
@@ -119,7 +116,7 @@ class Evaluator:
     async def release(self) -> None:
         """Commit once more before a rebalance, then stand still."""
         async with self._lock:
-            if self._generation >= 0:
+            if self._generation >= 0 and await self._is_ours():
                 await self._settle(wall_ms())
             self._generation = -1
 
@@ -129,32 +126,34 @@ class Evaluator:
         """Take in one batch of `panes` or `signals`; a hole before it is read again, what was read is passed over."""
         async with self._lock:
             shard = self.shards.get(batch.tp.partition)
-            if shard is None or batch.generation != self._generation:
+            if shard is None or batch.generation != self._generation or not await self._is_ours():
                 return
             position = self._position(batch.tp)
             if not await self._rewinder.fits(self.app, batch, position):
                 return
             fresh = [record for record in batch.records if record.offset >= position]
             if batch.tp.topic == self._topics.panes:
-                await self._take_panes(shard, fresh)
+                await self._take_panes(shard, batch.tp, fresh)
                 shard.position = batch.next_offset
             else:
-                await self._take_signals(shard, fresh)
+                await self._take_signals(shard, batch.tp, fresh)
                 shard.signals_position = batch.next_offset
 
-    async def _take_panes(self, shard: Shard, fresh: Sequence[Any]) -> None:
+    async def _take_panes(self, shard: Shard, tp: TP, fresh: Sequence[Any]) -> None:
         for record in fresh:
-            found = records.decode(record.value)
+            found = read(records.decode, tp, record)
             if isinstance(found, Marks):
                 shard.engine.on_marks(found, record.offset)
                 await self._emit(shard)
-            else:
+            elif found is not None:
                 shard.engine.on_snapshot(found, record.offset)
 
-    async def _take_signals(self, shard: Shard, fresh: Sequence[Any]) -> None:
+    async def _take_signals(self, shard: Shard, tp: TP, fresh: Sequence[Any]) -> None:
         counted: dict[bytes, AlertState] = {}
         for record in fresh:
-            signal = records.decode_signal(record.value)
+            signal = read(records.decode_signal, tp, record)
+            if signal is None:
+                continue
             evaluation = evaluate_signal(self._rules, signal, shard.states, shard.engine.watermark_ms)
             if any(transition.alert for transition in evaluation.transitions):
                 await self.speaker.keep(shard, evaluation)
@@ -183,11 +182,19 @@ class Evaluator:
     async def tick(self) -> None:
         """Look early, close panes, commit."""
         async with self._lock:
-            if self._generation >= 0:
+            if self._generation >= 0 and await self._is_ours():
                 await self._settle(wall_ms())
 
+    async def _is_ours(self) -> bool:
+        """Return whether the group still knows us as owner; stand still until the next `restore` if it does not."""
+        if await self.lease.holds():
+            return True
+        log.warning("the group gave the shards to others while this process was away: it stands still")
+        self._generation = -1
+        return False
+
     async def _settle(self, now_ms: int) -> None:
-        self._watch(now_ms)
+        await self._watch(now_ms)
         if now_ms - self._sources_ms > SOURCES_MS:
             await self._find_sources()
         for shard in self.shards.values():
@@ -228,31 +235,56 @@ class Evaluator:
         states = {number: shard.engine.commit_state() for number, shard in self.shards.items()}
         offsets: dict[TP, tuple[int, str]] = {}
         for number, shard in self.shards.items():
-            held = shard.engine.held_back_offset()
-            state = commit.EvaluatorCommit(self.boot_id, shard.position, encode_state(states[number]))
-            offset = shard.position if held is None else min(held, shard.position)
-            offsets[TP(self._topics.panes, number)] = (offset, commit.encode(state))
-            offsets[TP(self._topics.signals, number)] = (shard.signals_position, "")
+            offsets |= self._offsets(shard, states[number])
         changed = {tp: value for tp, value in offsets.items() if self._committed.get(tp) != value}
-        if changed and not await self.app.consumer.commit_with_metadata(self._generation, changed):
+        if not await self._try_commit(changed):
             return
-        self._committed.update(changed)
         for number, shard in self.shards.items():
             shard.engine.committed(states[number])
 
+    def _offsets(self, shard: Shard, state: WindowState) -> dict[TP, tuple[int, str]]:
+        held = shard.engine.held_back_offset()
+        offset = shard.position if held is None else min(held, shard.position)
+        metadata = commit.encode(commit.EvaluatorCommit(self.boot_id, shard.position, encode_state(state)))
+        return {
+            TP(self._topics.panes, shard.number): (offset, metadata),
+            TP(self._topics.signals, shard.number): (shard.signals_position, ""),
+        }
+
+    async def _claim(self) -> bool:
+        """Commit what is committed anyway, as ours: the broker takes it only from the owner."""
+        offsets: dict[TP, tuple[int, str]] = {}
+        for shard in self.shards.values():
+            found = {tp: self._committed[tp] for tp in self._tps(shard.number) if tp in self._committed}
+            offsets |= found or self._offsets(shard, shard.engine.commit_state())
+        return await self._try_commit(offsets)
+
+    async def _try_commit(self, offsets: Mapping[TP, tuple[int, str]]) -> bool:
+        asked_ms = wall_ms()
+        if offsets and not await self.app.consumer.commit_with_metadata(self._generation, offsets):
+            return False
+        if offsets:
+            self.lease.answered(asked_ms)
+        self._committed.update(offsets)
+        return True
+
     # ---- around
+
+    def _tps(self, number: int) -> tuple[TP, TP]:
+        return TP(self._topics.panes, number), TP(self._topics.signals, number)
 
     def _position(self, tp: TP) -> int:
         shard = self.shards[tp.partition]
         return shard.position if tp.topic == self._topics.panes else shard.signals_position
 
-    def _watch(self, now_ms: int) -> None:
+    async def _watch(self, now_ms: int) -> None:
         consumer = self.app.consumer
-        tps = [TP(topic, n) for topic in (self._topics.panes, self._topics.signals) for n in self.shards]
+        tps = [tp for number in self.shards for tp in self._tps(number)]
         self._watchdog.check(
             {f"{tp[0]}-{tp[1]}": (self._position(tp), consumer.at_end(tp, FETCH_IS_FRESH_MS, now_ms)) for tp in tps},
             now_ms,
         )
+        await self._rewinder.look(self.app, {tp: self._position(tp) for tp in tps}, now_ms)
 
     async def _find_sources(self) -> None:
         """Learn how many partitions the topics of events have now; more may have been added."""

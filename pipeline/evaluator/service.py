@@ -29,7 +29,7 @@ def make_evaluator(settings: Settings, rules: Sequence[Rule]) -> tuple[PipelineA
         windows=app.durable_table("windows", topics.windows, settings.partitions),
         alerts=app.durable_table("alerts", topics.alerts_state, settings.partitions),
     )
-    evaluator.speaker = Speaker(app, topics, evaluator.tables.alerts, evaluator.tables.windows)
+    evaluator.speaker = Speaker(app, topics, evaluator.tables.alerts, evaluator.tables.windows, evaluator.lease)
 
     async def receive(stream: Any) -> None:
         async for event in stream.noack().events():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.core.alert_engine import take
 from pipeline.core.alert_state import AlertState, encode_state
 from pipeline.core.alert_transition import Evaluation
+from pipeline.errors import FatalError
 from pipeline.evaluator.keys import alert_key, seen_key
 from pipeline.evaluator.outbox import Outbox
 from pipeline.evaluator.shard import Shard
+from pipeline.faust_ext.lease import Lease
 from pipeline.faust_ext.producer import Outgoing
 from pipeline.faust_ext.table import DurableTable
 from pipeline.topics import Topics
@@ -17,10 +20,11 @@ from schemas.structs import StatsRecord
 
 
 class Speaker:
-    """The outbox of all shards of a worker."""
+    """The outbox of all shards of a worker. What decides about alerts is written only while `lease` holds."""
 
-    def __init__(self, app: Any, topics: Topics, alerts: DurableTable, windows: DurableTable) -> None:
+    def __init__(self, app: Any, topics: Topics, alerts: DurableTable, windows: DurableTable, lease: Lease) -> None:
         self._app = app
+        self._lease = lease
         self._topics = topics
         self._alerts = alerts
         self._windows = windows
@@ -30,7 +34,7 @@ class Speaker:
         """Keep the states of an evaluation, take them in, then send its alerts; returns when the broker has all."""
         states = [transition.state for transition in evaluation.transitions]
         if states:
-            await self._alerts.write(shard.number, {alert_key(state): encode_state(state) for state in states})
+            await self._write(shard, {alert_key(state): encode_state(state) for state in states})
         take(shard.states, evaluation)
         alerts = [transition.alert for transition in evaluation.transitions if transition.alert is not None]
         if alerts:
@@ -40,14 +44,14 @@ class Speaker:
     async def keep_counts(self, shard: Shard, states: dict[bytes, AlertState]) -> None:
         """Keep states that were taken in already: counts of signals within an episode."""
         if states:
-            await self._alerts.write(shard.number, {key: encode_state(state) for key, state in states.items()})
+            await self._write(shard, {key: encode_state(state) for key, state in states.items()})
 
     async def forget(self, shard: Shard, end_ms: int) -> None:
         """Delete the states that have been quiet for a day."""
         keys = shard.states.forgettable(end_ms)
         if keys:
             found = [state for key in keys if (state := shard.states.get(*key)) is not None]
-            await self._alerts.write(shard.number, dict.fromkeys(map(alert_key, found)))
+            await self._write(shard, dict.fromkeys(map(alert_key, found)))
             for key in keys:
                 shard.states.forget(key)
 
@@ -80,6 +84,14 @@ class Speaker:
         await self._app.producer.deliver(pending)
         for found in items.values():
             self._windows.apply(dict(found))
+
+    async def _write(self, shard: Shard, items: Mapping[bytes, bytes | None]) -> None:
+        if not await self._lease.holds():
+            raise FatalError(
+                f"shard {shard.number} was given to another evaluator while this one was stopped in the middle of its "
+                "work. The worker leaves, so that its supervisor starts a fresh one; nothing is lost."
+            )
+        await self._alerts.write(shard.number, items)
 
     def _outbox(self, shard: Shard) -> Outbox:
         return Outbox(self._topics, shard.number)

@@ -11,7 +11,7 @@ import msgspec
 from faust.types import TP
 
 from pipeline.core.alert_state import AlertState, decode_state
-from pipeline.core.window_config import WindowState
+from pipeline.core.window_config import WindowConfig, WindowState, series_limit
 from pipeline.core.window_config import decode_state as decode_windows
 from pipeline.errors import FatalError
 from pipeline.evaluator import commit
@@ -19,6 +19,7 @@ from pipeline.evaluator.keys import closed_key_of, seen_key, shard_of_alert
 from pipeline.evaluator.outbox import decode_seen
 from pipeline.evaluator.shard import Shard
 from pipeline.faust_ext.table import DurableTable
+from pipeline.settings import Settings, window_ms
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,17 @@ class Tables:
         self.closed_panes.forget([key for key in self.closed_panes.data if closed_key_of(key).shard == shard])
         self.windows.forget([key for key in self.windows.data if key.split(b"/")[0] == b"%d" % shard])
         self.alerts.forget([key for key in self.alerts.data if shard_of_alert(key, shards) == shard])
+
+
+def window_config(settings: Settings, shard: int) -> WindowConfig:
+    """Return what the window engine of a shard must know."""
+    return WindowConfig(
+        shard=shard,
+        pane_ms=settings.pane_seconds * 1000,
+        windows={name: window_ms(name) for name in settings.windows},
+        series_limit=series_limit(settings.series_max, settings.partitions),
+        out_of_orderness_ms=settings.out_of_orderness_ms,
+    )
 
 
 def taken_over(shard: Shard, tables: Tables, shards: int, tp: TP, found: Any, begin: int) -> list[AlertState]:
