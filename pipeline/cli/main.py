@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typer
+from aiokafka.errors import KafkaError
 
 from pipeline.cli.alerts import alerts
 from pipeline.cli.console import fail, warnings_to_user
@@ -44,6 +45,8 @@ def main() -> None:
         app()
     except (FatalError, RetryableError) as error:
         fail(str(error))
+    except KafkaError as error:  # one that no command knows more about
+        fail(f"Kafka gives an error: {error or type(error).__name__}. `pipeline doctor` looks further.")
 
 
 if __name__ == "__main__":

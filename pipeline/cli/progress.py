@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from pipeline.cli.topic_reader import unreachable
 from pipeline.core.commit_state import CommitState
@@ -16,6 +17,7 @@ from pipeline.evaluator.commit import EvaluatorCommit
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 
+_TRY_SECONDS = 20
 _metadata = msgspec.json.Decoder(CommitState | EvaluatorCommit)
 
 
@@ -66,6 +68,12 @@ class Progress:
         self._admin = admin
         self._consumer = consumer
 
+    @retry(
+        retry=retry_if_exception_type(KafkaError),  # a coordinator that is starting or moves
+        stop=stop_after_delay(_TRY_SECONDS),
+        wait=wait_fixed(0.5),
+        reraise=True,
+    )
     async def look(self) -> list[Reached]:
         """Return where every group of this pipeline stands on every partition that it has committed."""
         groups = sorted(name for name, *_ in await self._admin.list_consumer_groups() if name.startswith(self._prefix))

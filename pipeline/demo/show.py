@@ -11,11 +11,12 @@ from rich.live import Live
 
 from pipeline.cli.progress import Progress, counted, progress_of
 from pipeline.cli.reckoning import Reckoning, Totals, lag, reckoning, settled
-from pipeline.cli.topic_reader import as_read, reader
+from pipeline.cli.topic_reader import as_read, go_to_end, reader
 from pipeline.demo.picture import Picture
 from pipeline.demo.plain import EVERY_SECONDS, print_alert, print_line
 from pipeline.demo.producer import DemoProducers
 from pipeline.demo.view import Counts, Header, Scene, screen
+from pipeline.lander.preparing import prepare_history
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from pipeline.up.notices import Notices
@@ -71,6 +72,7 @@ class Show:
     async def _baseline(self, progress: Progress) -> Totals:
         """What was counted before this run, once the workers have read what an earlier one left."""
         self._notices.tell("Waiting for the workers …")
+        await prepare_history(self._settings, asyncio.Event())  # one that is named may have no tables yet
         return await settled(self._settings, progress, _accounted, _BASELINE_SECONDS)
 
     async def _settle(self, progress: Progress) -> Outcome:
@@ -85,7 +87,7 @@ class Show:
         """Keep the picture up to date."""
         topics = topics_of(self._settings)
         async with reader(self._settings, topics.live, topics.stats, topics.alerts) as consumer:
-            await consumer.seek_to_end()
+            await go_to_end(consumer)
             async for record in consumer:
                 for alert in self.picture.add(as_read(record)):
                     if not self._console.is_terminal:

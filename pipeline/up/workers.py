@@ -42,6 +42,14 @@ async def workers(
                 await asyncio.gather(*(worker.stop() for worker in running))
     except BaseExceptionGroup as errors:
         fatal, _ = errors.split(FatalError)
-        raise (fatal or errors).exceptions[0] from None
+        raise _first(fatal or errors) from None
     finally:
         remove_running(settings)
+
+
+def _first(errors: BaseExceptionGroup) -> BaseException:
+    """Return the first error in a group of groups."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
 import signal
 import subprocess
-import time
+from pathlib import Path
 
 import pytest
 
@@ -47,31 +48,35 @@ def test_thirty_seconds_of_demo_reckon_to_the_event_and_fire_alerts(lone_cli: Cl
 def test_ctrl_c_ends_the_demo_on_a_terminal_and_gives_the_screen_back(lone_cli: Cli) -> None:
     ours, theirs = pty.openpty()
     lone_cli.settings["TERM"] = "xterm-256color"
-    process = lone_cli.start("demo", stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.DEVNULL)
+    said = lone_cli.home / "demo.err"
+    with said.open("w") as err:
+        process = lone_cli.start("demo", stdin=subprocess.DEVNULL, stdout=theirs, stderr=err)
     os.close(theirs)
-    screen = b""
     try:
-        deadline = time.monotonic() + 150
-        while b"checkout" not in screen or b"calls/s" not in screen:
-            assert time.monotonic() < deadline, screen
-            screen += os.read(ours, 65_536)
+        screen = _read_until(ours, b"calls/s", said)
         assert b"\x1b[?1049h" in screen
+        assert b"checkout" in screen
         process.send_signal(signal.SIGINT)
-        while b"\x1b[?1049l" not in screen:
-            screen += os.read(ours, 65_536)
-        asked_s = time.monotonic()
-        while process.poll() is None:
-            assert time.monotonic() - asked_s < 40
-            _drain(ours)
-        assert process.returncode == 130
+        _read_until(ours, b"\x1b[?1049l", said)
+        _read_to_end(ours)
+        assert process.wait(60) == 130
     finally:
         process.kill()
         process.wait()
         os.close(ours)
 
 
-def _drain(terminal: int) -> None:
-    try:
-        os.read(terminal, 65_536)
-    except OSError:  # the other side is closed
-        time.sleep(0.05)
+def _read_until(terminal: int, wanted: bytes, said: Path) -> bytes:
+    screen = b""
+    while wanted not in screen:
+        try:
+            screen += os.read(terminal, 65_536)
+        except OSError:  # a terminal's end
+            pytest.fail(f"the demo ended: {said.read_text()}")
+    return screen
+
+
+def _read_to_end(terminal: int) -> None:
+    with contextlib.suppress(OSError):
+        while os.read(terminal, 65_536):
+            pass
