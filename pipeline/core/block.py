@@ -88,33 +88,43 @@ class Block:
 
 
 def pack(block: Block) -> PackedBlock:
-    """Return the block as bytes. Counts are uint32 on the wire; a greater one raises OverflowError."""
-    if block.hist_count.size and int(block.hist_count.max()) > MAX_WIRE_COUNT:
-        raise OverflowError("a latency bucket counts more than 2**32 calls in one pane")
+    """Return the block as bytes. Counts are uint32 on the wire, and uint64 where one is greater (heavy weights)."""
     return PackedBlock(
         series=block.series,
         scalars=block.scalars.astype("<i8").tobytes(),
         extremes=block.extremes.astype("<i8").tobytes(),
         hist_len=block.hist_len.astype("<u2").tobytes(),
         hist_index=block.hist_index.astype("<i2").tobytes(),
-        hist_count=block.hist_count.astype("<u4").tobytes(),
+        hist_count=_counts(block.hist_count),
         status_len=block.status_len.astype("<u2").tobytes(),
         status_code=block.status_code.astype("<u2").tobytes(),
-        status_count=block.status_count.astype("<u4").tobytes(),
+        status_count=_counts(block.status_count),
     )
+
+
+def _counts(counts: Int64s) -> bytes:
+    wide = bool(counts.size) and int(counts.max()) > MAX_WIRE_COUNT
+    return counts.astype("<u8" if wide else "<u4").tobytes()
 
 
 def unpack(packed: PackedBlock) -> Block:
     """Return the block that `pack` made the bytes from."""
     rows = len(packed.series)
+    hist_index = np.frombuffer(packed.hist_index, "<i2")
+    status_code = np.frombuffer(packed.status_code, "<u2")
     return Block(
         series=packed.series,
         scalars=np.frombuffer(packed.scalars, "<i8").reshape(rows, len(ADDITIVE)),
         extremes=np.frombuffer(packed.extremes, "<i8").reshape(rows, 2),
         hist_len=np.frombuffer(packed.hist_len, "<u2").astype(np.int64),
-        hist_index=np.frombuffer(packed.hist_index, "<i2"),
-        hist_count=np.frombuffer(packed.hist_count, "<u4").astype(np.int64),
+        hist_index=hist_index,
+        hist_count=_counted(packed.hist_count, len(hist_index)),
         status_len=np.frombuffer(packed.status_len, "<u2").astype(np.int64),
-        status_code=np.frombuffer(packed.status_code, "<u2"),
-        status_count=np.frombuffer(packed.status_count, "<u4").astype(np.int64),
+        status_code=status_code,
+        status_count=_counted(packed.status_count, len(status_code)),
     )
+
+
+def _counted(packed: bytes, entries: int) -> Int64s:
+    """Return counts, whose width their number tells."""
+    return np.frombuffer(packed, "<u8" if len(packed) == 8 * entries else "<u4").astype(np.int64)
