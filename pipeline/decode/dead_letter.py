@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pipeline.decode.result import Rejection
 from schemas.structs import DeadHeader, DeadLetter
 
 VALUE_BYTES = 900_000
 """Bytes that are copied at most: in base64 they stay well below the limit of the topic."""
+
+_HEADER_COST, _NAME_COST = 48, 6
+"""Bytes that a header takes as JSON beside its value, and at most for each character of its name."""
 
 
 def dead_letter(
@@ -23,7 +26,10 @@ def dead_letter(
     key: bytes | None = None,
     headers: Iterable[tuple[str, bytes | None]] = (),
 ) -> DeadLetter:
-    """Return the record for `events.dead`. Bytes above `VALUE_BYTES` are cut, of key and headers too."""
+    """Return the record for `events.dead`. Bytes above `VALUE_BYTES` are cut, of key and headers too.
+
+    Headers together have that much room; the one that goes beyond it is cut, and those after it are left out.
+    """
     value = rejection.value
     return DeadLetter(
         topic=topic,
@@ -38,8 +44,18 @@ def dead_letter(
         value_base64=_base64(value),
         value_bytes=0 if value is None else len(value),
         truncated=value is not None and len(value) > VALUE_BYTES,
-        headers=[DeadHeader(name=name, value_base64=_base64(header)) for name, header in headers],
+        headers=list(_headers(headers)),
     )
+
+
+def _headers(headers: Iterable[tuple[str, bytes | None]]) -> Iterator[DeadHeader]:
+    room = VALUE_BYTES
+    for name, value in headers:
+        room -= _HEADER_COST + _NAME_COST * len(name)
+        if room < 0:
+            return
+        yield DeadHeader(name=name, value_base64=_base64(None if value is None else value[:room]))
+        room -= len(value or b"")
 
 
 def _base64(value: bytes | None) -> str | None:
