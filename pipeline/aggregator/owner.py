@@ -219,6 +219,14 @@ def _taken_over(tp: TP, found: Any, begin: int, rules: TimeRules, limits: Series
             progress.position,
             begin - 1,
         )
+    elif found is not None and begin > found.offset:
+        log.error(
+            "%s-%d: offsets %d to %d were deleted by retention before their panes were closed; those panes will hold "
+            "less than was counted",
+            *tp,
+            found.offset,
+            begin - 1,
+        )
     partition = SourcePartition(progress, rules, limits)
     partition.next_offset = start
     return partition
