@@ -11,18 +11,30 @@ class IdleClock:
 
     While it is idle its watermark is the last one plus the time gone by, so that windows close and a log from 2017
     stays in 2017. A partition that never had an event has no watermark and counts as idle after the start grace.
+
+    - `quiet_since_ms`: when the last events came, or when the partition was taken over
+    - `base_ms`: the watermark that was true at `base_at_ms`, which may be long before a takeover: the time when no
+      worker ran has gone by as well
     """
 
-    since_ms: int  # when the last events came, or when the partition was taken over
-    base_ms: int | None  # the watermark then
+    quiet_since_ms: int
+    base_ms: int | None
+    base_at_ms: int
     is_idle: bool = False
 
     def saw_events(self, watermark_ms: int | None, now_ms: int) -> None:
         """Events came just now; `watermark_ms` is the partition's after them."""
-        self.since_ms, self.base_ms, self.is_idle = now_ms, watermark_ms, False
+        self.quiet_since_ms = self.base_at_ms = now_ms
+        self.base_ms, self.is_idle = watermark_ms, False
 
     def look(self, *, at_end: bool, now_ms: int, idle_after_ms: int, start_grace_ms: int) -> int | None:
         """Return the watermark that an idle partition has now; None if it is not idle, or never had one."""
-        quiet_ms = now_ms - self.since_ms
+        quiet_ms = now_ms - self.quiet_since_ms
         self.is_idle = at_end and quiet_ms >= (start_grace_ms if self.base_ms is None else idle_after_ms)
-        return self.base_ms + quiet_ms if self.is_idle and self.base_ms is not None else None
+        return self.base_ms + now_ms - self.base_at_ms if self.is_idle and self.base_ms is not None else None
+
+    def when(self, watermark_ms: int | None) -> int | None:
+        """Return the time at which a watermark of this partition was true; the next owner goes on from there."""
+        if watermark_ms is None or self.base_ms is None:
+            return None
+        return self.base_at_ms + watermark_ms - self.base_ms

@@ -79,7 +79,10 @@ class Aggregator:
             now_ms = wall_ms()
             for tp, partition in self.partitions.items():
                 if tp not in kept:
-                    self._idle[tp] = IdleClock(now_ms, partition.progress.watermark_ms)
+                    at_ms = _watermark_at_ms(tp, committed[tp])
+                    self._idle[tp] = IdleClock(
+                        now_ms, partition.progress.watermark_ms, now_ms if at_ms is None else at_ms
+                    )
                     self._committed.pop(tp, None)
             self._generation = generation
             log.info("owns %d partitions, %d of them kept with their state", len(self.partitions), len(kept))
@@ -169,14 +172,16 @@ class Aggregator:
 
     async def _commit(self, generation: int, checkpoints: Mapping[TP, Checkpoint]) -> bool:
         offsets = {
-            tp: (checkpoint.offset, commit_state.encode(self.boot_id, checkpoint.progress))
-            for tp, checkpoint in checkpoints.items()
+            tp: (checkpoint.offset, self._metadata(tp, checkpoint.progress)) for tp, checkpoint in checkpoints.items()
         }
         changed = {tp: value for tp, value in offsets.items() if self._committed.get(tp) != value}
         if changed and not await self.app.consumer.commit_with_metadata(generation, changed):
             return False
         self._committed.update(changed)
         return True
+
+    def _metadata(self, tp: TP, progress: Progress) -> str:
+        return commit_state.encode(self.boot_id, progress, self._idle[tp].when(progress.watermark_ms))
 
     def _marks(self, checkpoints: Mapping[TP, Checkpoint]) -> list[Mark]:
         return [
@@ -230,6 +235,10 @@ def _taken_over(tp: TP, found: Any, begin: int, rules: TimeRules, limits: Series
     partition = SourcePartition(progress, rules, limits)
     partition.next_offset = start
     return partition
+
+
+def _watermark_at_ms(tp: TP, found: Any) -> int | None:
+    return _state_of(tp, found.metadata).watermark_at_ms if found is not None and found.metadata else None
 
 
 def _state_of(tp: TP, metadata: str) -> commit_state.CommitState:

@@ -8,7 +8,11 @@ from pipeline.core.source import Progress
 
 
 class CommitState(msgspec.Struct, array_like=True, tag="a1", frozen=True):
-    """Metadata of a commit on ``events.*``. `owner` is the boot id of the process that committed."""
+    """Metadata of a commit on ``events.*``. `owner` is the boot id of the process that committed.
+
+    `watermark_at_ms` is the wall-clock time at which the watermark was true: the watermark of an idle partition goes on
+    from there, also through the time when nobody owned it.
+    """
 
     owner: str
     position: int
@@ -18,6 +22,7 @@ class CommitState(msgspec.Struct, array_like=True, tag="a1", frozen=True):
     errors: int
     late: int
     dead: int
+    watermark_at_ms: int | None = None
 
     def progress(self) -> Progress:
         """The progress that was committed."""
@@ -32,7 +37,7 @@ class CommitState(msgspec.Struct, array_like=True, tag="a1", frozen=True):
         )
 
 
-def encode(owner: str, progress: Progress) -> str:
+def encode(owner: str, progress: Progress, watermark_at_ms: int | None) -> str:
     """Return the metadata string for a commit."""
     state = CommitState(
         owner,
@@ -43,6 +48,7 @@ def encode(owner: str, progress: Progress) -> str:
         progress.errors,
         progress.late,
         progress.dead,
+        watermark_at_ms,
     )
     return msgspec.json.encode(state).decode()
 
