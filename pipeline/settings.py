@@ -50,7 +50,8 @@ class Settings(BaseSettings):
     kafka_port: int = Field(9092, ge=0, le=65535, description="Port of the embedded Kafka; 0 takes a free one.")
     clickhouse_port: int = Field(8123, ge=0, le=65535, description="Port of the embedded ClickHouse; 0: a free one.")
     clickhouse_host: str = Field(
-        "127.0.0.1", description="Address of the embedded ClickHouse. Others than this machine's own need both passwords."
+        "127.0.0.1",
+        description="Where the embedded ClickHouse listens. Elsewhere than on loopback needs both passwords.",
     )
     clickhouse_password: SecretStr = Field(
         SecretStr(""), description="Password of the embedded ClickHouse's user `default`, who may do everything."
