@@ -142,7 +142,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
     async def _seek_all(self, offsets: Mapping[TP, int]) -> None:
         """Read on from these offsets. Noted before the seek, so that what is fetched around it is known as dropped."""
         self._seeks += 1
-        self._next_fetch |= offsets
+        self._next_fetch |= {tp: offset for tp, offset in offsets.items() if tp.topic in self.batch_topics}
         try:
             await self._thread.seek_wait(offsets)
         finally:
@@ -183,6 +183,15 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         """Read a partition again from `offset`: something on the way to its agent was skipped."""
         self._dropped.discard(tp)
         await self._seek_if_ours({tp: offset})
+
+    async def read_changelogs_again(self) -> None:
+        """Read on from what the tables have: Faust drops what it fetches as a rebalance ends, and then waits for it."""
+        recovery = self.app.tables.recovery
+        behind = {tp for tp, left in recovery.active_remaining().items() if left > 0} & self.assignment()
+        offsets = {tp: recovery.active_offsets[tp] + 1 for tp in behind}
+        if offsets:
+            log.warning("the recovery of tables stands still; reading %d changelogs again", len(offsets))
+            await self._seek_if_ours(offsets)
 
     async def commit_with_metadata(self, generation: int, offsets: Mapping[TP, tuple[int, str]]) -> bool:
         """Commit offset and metadata of batch partitions; False when the group has moved on meanwhile."""

@@ -23,6 +23,9 @@ GC_THRESHOLD = (50_000, 20, 100)
 GETTING_READY_MS = 60_000
 """So long a rebalance or a recovery may stand still. Faust's recovery ends without a word when a step takes 30 s."""
 
+READ_AGAIN_MS = 5_000
+"""A recovery that stands still for so long has missed something."""
+
 
 async def run_worker(
     app: PipelineApp,
@@ -64,13 +67,17 @@ async def _start(app: PipelineApp) -> None:
 
 
 async def _tick_forever(app: PipelineApp, tick: Callable[[], Awaitable[None]], seconds: float) -> None:
-    getting_ready = Standstill()
+    getting_ready, stood_ms = Standstill(), 0
     while True:
         await asyncio.sleep(seconds)
         if is_ready(app):
-            getting_ready = Standstill()
+            getting_ready, stood_ms = Standstill(), 0
             await tick()
-        elif getting_ready.look(_restored(app), wall_ms()) > GETTING_READY_MS:
+            continue
+        before_ms, stood_ms = stood_ms, getting_ready.look(_restored(app), wall_ms())
+        if app.in_recovery and stood_ms // READ_AGAIN_MS > before_ms // READ_AGAIN_MS:
+            await app.consumer.read_changelogs_again()
+        if stood_ms > GETTING_READY_MS:
             raise FatalError(
                 f"a rebalance or a recovery has stood still for {GETTING_READY_MS // 1000} s. The worker leaves, so "
                 "that its supervisor starts a fresh one; its state is in Kafka."

@@ -53,6 +53,11 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
             )
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """Tell it to stop, and wait until it has."""
         if self._process is None or self._process.poll() is not None:
