@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from faust.types import TP
 
+from pipeline.core.records import Snapshot
 from pipeline.errors import FatalError
 
 log = logging.getLogger(__name__)
@@ -21,9 +22,9 @@ _KNOWN = ("s1", "m1", "signal1")
 
 
 def read(decode: Callable[[bytes], Found], tp: TP, record: Any) -> Found | None:
-    """Return what a record holds; None for a foreign one. Raises FatalError for one of a later release."""
+    """Return what a record holds; None for a foreign one, or one of another shard. FatalError for a later release's."""
     try:
-        return decode(record.value or b"")
+        found = decode(record.value or b"")
     except msgspec.DecodeError as error:
         place, tag = f"{tp.topic}-{tp.partition}, offset {record.offset}", _tag(record.value or b"")
         if isinstance(tag, str) and _OURS.fullmatch(tag) and tag not in _KNOWN:
@@ -33,6 +34,11 @@ def read(decode: Callable[[bytes], Found], tp: TP, record: Any) -> Found | None:
             ) from error
         log.warning("%s: passed over, for it is nothing that an aggregator writes (%s)", place, error)
         return None
+    if isinstance(found, Snapshot) and found.shard != tp.partition:
+        place = f"{tp.topic}-{tp.partition}, offset {record.offset}"
+        log.warning("%s: passed over, for it is a snapshot of shard %d", place, found.shard)
+        return None
+    return found
 
 
 def _tag(value: bytes) -> Any:

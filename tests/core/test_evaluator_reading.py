@@ -7,7 +7,8 @@ import pytest
 from faust.types import TP
 
 from pipeline.core import records
-from pipeline.core.records import Marks
+from pipeline.core.block import PackedBlock
+from pipeline.core.records import Marks, Snapshot
 from pipeline.errors import FatalError
 from pipeline.evaluator.reading import read
 
@@ -47,3 +48,10 @@ def test_what_a_later_release_wrote_is_never_passed_over(value: bytes) -> None:
 def test_what_is_ours_is_read() -> None:
     marks = Marks("w", 0, [])
     assert read(records.decode, PANES, Record(records.encode(marks))) == marks
+
+
+def test_a_snapshot_of_another_shard_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
+    block = PackedBlock([], b"", b"", b"", b"", b"", b"", b"", b"")
+    snapshot = Snapshot(1, "events.operations-0", 0, 10_000, shard=4, part=0, version=9, final=False, block=block)
+    assert read(records.decode, PANES, Record(records.encode(snapshot))) is None
+    assert "a snapshot of shard 4" in caplog.text
