@@ -46,6 +46,8 @@ FETCH_IS_FRESH_MS = 2_000
 LIVE_MS = 1_000
 SOURCES_MS = 15_000
 FORGET_MS = 60_000
+SETTLE_MS = 1_000
+"""So long after the last time, panes are closed and committed in the middle of a batch."""
 
 
 class Evaluator:
@@ -62,7 +64,7 @@ class Evaluator:
         self._rules = compile_rules(rules, settings.windows)
         self._slow_us = round(settings.slow_threshold_ms * 1000)
         self._sources: frozenset[str] = frozenset()
-        self._sources_ms = self._forgot_ms = 0
+        self._sources_ms = self._forgot_ms = self._settled_ms = 0
         self._committed: dict[TP, tuple[int, str]] = {}
         self._generation = -1
         self._lock = asyncio.Lock()
@@ -134,7 +136,6 @@ class Evaluator:
             fresh = [record for record in batch.records if record.offset >= position]
             if batch.tp.topic == self._topics.panes:
                 await self._take_panes(shard, batch.tp, fresh)
-                shard.position = batch.next_offset
             else:
                 await self._take_signals(shard, batch.tp, fresh)
                 shard.signals_position = batch.next_offset
@@ -147,6 +148,12 @@ class Evaluator:
                 await self._emit(shard)
             elif found is not None:
                 shard.engine.on_snapshot(found, record.offset)
+            shard.position = record.offset + 1
+            # A backlog makes many steps due at once: panes must close meanwhile, or all of them stay in memory.
+            if wall_ms() - self._settled_ms >= SETTLE_MS:
+                await self._settle(wall_ms())
+                if not await self._is_ours():
+                    return
 
     async def _take_signals(self, shard: Shard, tp: TP, fresh: Sequence[Any]) -> None:
         counted: dict[bytes, AlertState] = {}
@@ -183,6 +190,7 @@ class Evaluator:
         """Look early, close panes, commit."""
         async with self._lock:
             if self._generation >= 0 and await self._is_ours():
+                await self._watch(wall_ms())
                 await self._settle(wall_ms())
 
     async def _is_ours(self) -> bool:
@@ -194,7 +202,6 @@ class Evaluator:
         return False
 
     async def _settle(self, now_ms: int) -> None:
-        await self._watch(now_ms)
         if now_ms - self._sources_ms > SOURCES_MS:
             await self._find_sources()
         for shard in self.shards.values():
@@ -206,6 +213,7 @@ class Evaluator:
                 await self.speaker.forget(shard, shard.engine.watermark_ms or 0)
         await self.speaker.flush(list(self.shards.values()))
         await self._commit()
+        self._settled_ms = wall_ms()
 
     async def _look_early(self, shard: Shard, now_ms: int) -> None:
         end_ms = shard.engine.early_end()

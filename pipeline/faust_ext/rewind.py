@@ -16,8 +16,9 @@ log = logging.getLogger(__name__)
 AGAIN_MS = 5_000
 """What follows a hole keeps coming until the seek has taken effect; only after this long it is tried again."""
 
-LOST_MS = 10_000
-"""What was handed to an agent's stream and has not come for so long was skipped."""
+LOST_MS = 30_000
+"""What was handed to an agent's stream and has not come for so long was skipped. Batches of other partitions before it
+take a while too, when there is a backlog."""
 
 
 class Rewinder:
