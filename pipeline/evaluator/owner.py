@@ -206,13 +206,15 @@ class Evaluator:
             await self._find_sources()
         for shard in self.shards.values():
             await self._look_early(shard, now_ms)
-            await self._close(shard, now_ms)
         if now_ms - self._forgot_ms > FORGET_MS:
             self._forgot_ms = now_ms
             for shard in self.shards.values():
                 await self.speaker.forget(shard, shard.engine.watermark_ms or 0)
         await self.speaker.flush(list(self.shards.values()))
         await self._commit()
+        # After the commit: a pane closes when what was emitted is committed, and in a backlog steps never pause.
+        for shard in self.shards.values():
+            await self._close(shard, now_ms)
         self._settled_ms = wall_ms()
 
     async def _look_early(self, shard: Shard, now_ms: int) -> None:
