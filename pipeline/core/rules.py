@@ -117,11 +117,6 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         """The rule type, such as `error_rate`."""
         return self.condition.type
 
-    @property
-    def decides_early(self) -> bool:
-        """Whether the rule may fire before the watermark; a breach that must last (`for`) can't be seen early."""
-        return not self.on_time and self.for_ms == 0
-
     def severity_at(self, level: int) -> Severity:
         """The severity of a level: 1 is the first threshold."""
         return self.thresholds[level - 1].severity

@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 from faust.types import TP
 
 from pipeline.core import records
@@ -31,7 +30,7 @@ from pipeline.evaluator.outbox import encode_seen
 from pipeline.evaluator.reading import read
 from pipeline.evaluator.shard import Shard
 from pipeline.evaluator.speaker import Speaker
-from pipeline.evaluator.takeover import Tables, taken_over, window_config
+from pipeline.evaluator.takeover import Tables, committed_by, taken_over, window_config
 from pipeline.faust_ext.batch import Batch
 from pipeline.faust_ext.clock import wall_ms
 from pipeline.faust_ext.lease import Lease
@@ -81,7 +80,7 @@ class Evaluator:
             before, self.shards = self.shards, {}
             for tp in committed:
                 if tp.topic == self._topics.panes:
-                    kept = before.get(tp.partition) if self._is_still_ours(committed[tp]) else None
+                    kept = before.get(tp.partition) if committed_by(self.boot_id, committed[tp]) else None
                     self.shards[tp.partition] = kept or await self._take_over(tp, committed, begins)
             for number in before.keys() - self.shards.keys():
                 self.tables.forget(number, self._settings.partitions)
@@ -106,14 +105,6 @@ class Evaluator:
         self._committed.pop(signals, None)
         await self.speaker.send_again(shard, unsent)
         return shard
-
-    def _is_still_ours(self, found: Any) -> bool:
-        if found is None or not found.metadata:
-            return False
-        try:
-            return commit.decode(found.metadata).owner == self.boot_id
-        except msgspec.DecodeError:
-            return False  # `taken_over` says what is wrong with it
 
     async def release(self) -> None:
         """Commit once more before a rebalance, then stand still."""

@@ -6,7 +6,7 @@ Nothing here waits for anything or sends anything: `pipeline.evaluator.owner` do
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from pipeline.core.alert_rules import CompiledRules
 from pipeline.core.alert_state import AlertState, AlertStates
@@ -60,15 +60,5 @@ class Shard:
             if not self._closed[start_ms]:
                 del self._closed[start_ms]
 
-    def closed_keys(self) -> Iterator[bytes]:
-        """Yield the keys of all closed panes."""
-        for keys in self._closed.values():
-            yield from keys
-
     def _fetch(self, start_ms: int) -> list[bytes]:
         return [self._table[key] for key in self._closed.get(start_ms, ())]
-
-
-def series_of(record: StatsRecord) -> Series:
-    """Return the series that a stats record is about."""
-    return Series(record.environment, record.service, record.operation)

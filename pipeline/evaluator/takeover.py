@@ -45,6 +45,16 @@ class Tables:
         self.alerts.forget([key for key in self.alerts.data if shard_of_alert(key, shards) == shard])
 
 
+def committed_by(boot_id: str, found: Any) -> bool:
+    """Return whether the process of that boot id was the last to commit what was found; None: nothing was."""
+    if found is None or not found.metadata:
+        return False
+    try:
+        return commit.decode(found.metadata).owner == boot_id
+    except msgspec.DecodeError:
+        return False  # `taken_over` says what is wrong with it
+
+
 def window_config(settings: Settings, shard: int) -> WindowConfig:
     """Return what the window engine of a shard must know."""
     return WindowConfig(
