@@ -10,7 +10,7 @@ ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 
-.PHONY: help environment demo test lint types format bench docs lock clean
+.PHONY: help environment demo test lint types format bench faults docs lock clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1~/p' Makefile | awk -F'~' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -36,6 +36,9 @@ format: $(READY) ## Format the code and mend what can be mended
 
 bench: $(READY) ## Measure speed, memory, recovery and time to alert; takes minutes and wants an idle machine
 	@$(BIN)/python -m bench $(ARGS)
+
+faults: $(READY) ## Break everything under load and account for every event; MINUTES=10 by default, SEED= repeats a run
+	@$(BIN)/python -m faults --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 docs: $(READY) ## Write docs/configuration.md and the JSON Schemas again
 	@$(BIN)/python docs/generate.py

@@ -221,7 +221,7 @@ async def _records(settings: Settings, partitions: dict[str, int]) -> dict[str, 
 
 def _assert_partitions(spec: TopicSpec, found: int, settings: Settings) -> None:
     topics = topics_of(settings)
-    if spec.name in (*topics.events(), topics.dead, topics.control) or found == spec.partitions:
+    if spec.name in (*topics.events(), topics.dead, topics.late, topics.control) or found == spec.partitions:
         return
     raise FatalError(
         f"{spec.name} has {found} partitions, the pipeline was set up for {spec.partitions}: a series would change its "

@@ -45,6 +45,10 @@ class Topics:
         return f"{self.prefix}events.dead"
 
     @property
+    def late(self) -> str:
+        return f"{self.prefix}events.late"
+
+    @property
     def panes(self) -> str:
         return f"{self.prefix}panes"
 
@@ -95,6 +99,7 @@ def specs(settings: Settings) -> Iterator[TopicSpec]:
     topics, n = topics_of(settings), settings.partitions
     large = {"max.message.bytes": str(RECORD_BYTES)}
     day = {"retention.ms": str(24 * _HOUR_MS), **large}
+    week = {"retention.ms": str(7 * 24 * _HOUR_MS), **large}
     month = {"retention.ms": str(30 * 24 * _HOUR_MS), **large}
     events = {"message.timestamp.type": "LogAppendTime", "retention.ms": str(7 * 24 * _HOUR_MS), **large}
     compact = {
@@ -109,6 +114,7 @@ def specs(settings: Settings) -> Iterator[TopicSpec]:
     yield TopicSpec(topics.errors, n, "error events from services", events)
     yield TopicSpec(topics.samples, n, "samples (gauges, counters) from services", events)
     yield TopicSpec(topics.dead, 1, "events that could not be used: bytes, where from, why", month)
+    yield TopicSpec(topics.late, 1, "which events came after their pane was closed", week)
     yield TopicSpec(topics.panes, n, "snapshots of panes by source partition, and marks", day)
     yield TopicSpec(topics.signals, n, "critical errors, straight to the alert agent", day)
     yield TopicSpec(topics.stats, n, "rates and percentiles: a record per series and step", day)

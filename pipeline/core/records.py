@@ -1,4 +1,4 @@
-"""What travels on `panes` and `signals`: snapshots and marks (msgpack), signals (JSON).
+"""What travels on `panes`, `events.late` and `signals`: snapshots, marks, late events (msgpack), signals (JSON).
 
 Every record is tagged with its kind and format version (``s1``, ``m1``), so that an upgrade reads what the last
 release wrote.
@@ -62,6 +62,21 @@ class Marks(msgspec.Struct, array_like=True, tag="m1", gc=False, frozen=True):
 PanesRecord = Snapshot | Marks
 
 
+class LateEvents(msgspec.Struct, array_like=True, tag="late1", gc=False, frozen=True):
+    """Events of one source partition that came after their pane was closed; on topic ``events.late``.
+
+    Three lists of one length: an event's offset, its place in the record's array (0 for a single object), and the start
+    of the pane that it came too late for. Identity of each: (epoch, source, offset, index); telling twice changes
+    nothing.
+    """
+
+    epoch: int
+    source: str
+    offsets: list[int]
+    indexes: list[int]
+    pane_starts_ms: list[int]
+
+
 class Signal(msgspec.Struct, tag="signal1", tag_field="type", gc=False, frozen=True):
     """A critical error, passed straight on to the alert agent. Identity: (epoch, source, offset, index)."""
 
@@ -87,6 +102,7 @@ class Signal(msgspec.Struct, tag="signal1", tag_field="type", gc=False, frozen=T
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(PanesRecord)
+_late_decoder = msgspec.msgpack.Decoder(LateEvents)
 _signal_encoder = msgspec.json.Encoder()
 _signal_decoder = msgspec.json.Decoder(Signal)
 
@@ -99,6 +115,16 @@ def encode(record: PanesRecord) -> bytes:
 def decode(payload: bytes) -> PanesRecord:
     """Return the snapshot or marks in a `panes` record; raises msgspec.DecodeError for anything else."""
     return cast(PanesRecord, _decoder.decode(payload))
+
+
+def encode_late(late: LateEvents) -> bytes:
+    """Return notice of late events as msgpack."""
+    return _encoder.encode(late)
+
+
+def decode_late(payload: bytes) -> LateEvents:
+    """Return the late events in an ``events.late`` record; raises msgspec.DecodeError for anything else."""
+    return _late_decoder.decode(payload)
 
 
 def encode_signal(signal: Signal) -> bytes:

@@ -37,7 +37,7 @@ def test_make_alone_lists_every_target() -> None:
     targets = re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE)
     told = make(ROOT).stdout
     assert re.findall(r"^  make ([a-z]+) ", told, re.MULTILINE) == targets
-    assert {"demo", "test", "lint", "types", "format", "bench", "docs", "lock", "clean"} <= set(targets)
+    assert {"demo", "test", "lint", "types", "format", "bench", "faults", "docs", "lock", "clean"} <= set(targets)
 
 
 def test_a_second_run_makes_no_environment(fresh_copy: Path) -> None:
