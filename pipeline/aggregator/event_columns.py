@@ -45,13 +45,14 @@ class RecordPlaces:
 
 
 def operation_columns(
-    events: Sequence[Any], record: Sequence[int], places: RecordPlaces, table: SeriesTable
+    events: Sequence[Any], record: Sequence[int], index: Sequence[int], places: RecordPlaces, table: SeriesTable
 ) -> Columns:
-    """Return operation events as columns; `record` says which record of the batch each came from."""
+    """Return operation events as columns; `record` and `index` say where in the batch each came from."""
     where = np.asarray(record, np.int64)
     status = np.array([event.status_code or 0 for event in events], np.uint16)
     return Columns(
         record=where,
+        index=np.asarray(index, np.int64),
         offset=places.offset[where],
         append_ms=places.append_ms[where],
         timestamp_ms=np.array([event.timestamp_ms for event in events], np.int64),
@@ -80,11 +81,14 @@ def _flags(
     return np.asarray(flags, np.uint8)
 
 
-def error_columns(events: Sequence[Any], record: Sequence[int], places: RecordPlaces, table: SeriesTable) -> Columns:
-    """Return error events as columns; `record` says which record of the batch each came from."""
+def error_columns(
+    events: Sequence[Any], record: Sequence[int], index: Sequence[int], places: RecordPlaces, table: SeriesTable
+) -> Columns:
+    """Return error events as columns; `record` and `index` say where in the batch each came from."""
     where = np.asarray(record, np.int64)
     return Columns(
         record=where,
+        index=np.asarray(index, np.int64),
         offset=places.offset[where],
         append_ms=places.append_ms[where],
         timestamp_ms=np.array([event.timestamp_ms for event in events], np.int64),
@@ -96,13 +100,16 @@ def error_columns(events: Sequence[Any], record: Sequence[int], places: RecordPl
     )
 
 
-def sample_columns(events: Sequence[Any], record: Sequence[int], places: RecordPlaces, table: SeriesTable) -> Columns:
+def sample_columns(
+    events: Sequence[Any], record: Sequence[int], index: Sequence[int], places: RecordPlaces, table: SeriesTable
+) -> Columns:
     """Return sample events as columns: only places and times. They have no panes yet."""
     del table
     where = np.asarray(record, np.int64)
     nothing = np.zeros(len(where), np.int64)
     return Columns(
         record=where,
+        index=np.asarray(index, np.int64),
         offset=places.offset[where],
         append_ms=places.append_ms[where],
         timestamp_ms=np.array([event.timestamp_ms for event in events], np.int64),

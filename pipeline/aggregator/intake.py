@@ -23,7 +23,7 @@ from pipeline.topics import topics_of
 from schemas.reasons import Reason
 
 Decode = Callable[[Sequence[Any]], Decoded[Any]]
-ToColumns = Callable[[Sequence[Any], Sequence[int], RecordPlaces, SeriesTable], Columns]
+ToColumns = Callable[[Sequence[Any], Sequence[int], Sequence[int], RecordPlaces, SeriesTable], Columns]
 
 SIGNAL_MESSAGE_LENGTH = 500
 """Characters of an error's message that travel with a signal."""
@@ -58,7 +58,7 @@ class Intake:
         decode, to_columns = self._decode[tp.topic]
         decoded = decode([record.value for record in records])
         places = RecordPlaces.of(records)
-        columns = to_columns(decoded.events, decoded.record_of, places, self._table)
+        columns = to_columns(decoded.events, decoded.record_of, decoded.index_of, places, self._table)
         rejections = list(decoded.rejections)
         ahead = columns.timestamp_ms - columns.append_ms > self._future_limit_ms
         if ahead.any():

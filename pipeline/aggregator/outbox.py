@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pipeline.core import records
 from pipeline.core.block import pack
 from pipeline.core.pane import PartSnapshot
-from pipeline.core.records import Mark, Marks, Signal, Snapshot
+from pipeline.core.records import LateEvents, Mark, Marks, Signal, Snapshot
 from pipeline.core.series import Series, shard_of
-from pipeline.core.source import Closing, SourcePartition
+from pipeline.core.source import Closing, Late, SourcePartition
 from pipeline.faust_ext.producer import Outgoing
 from pipeline.settings import Settings
 from pipeline.topics import Topics, topics_of
@@ -57,6 +57,11 @@ class Outbox:
     def dead_letter(self, value: bytes) -> Outgoing:
         """Return the record for an encoded dead letter."""
         return Outgoing(self.topics.dead, 0, None, value)
+
+    def late(self, source: str, late: Late) -> Outgoing:
+        """Return the record that tells which events were late."""
+        places = (late.offset.tolist(), late.index.tolist(), late.pane_start_ms.tolist())
+        return Outgoing(self.topics.late, 0, None, records.encode_late(LateEvents(self.epoch, source, *places)))
 
     def _snapshot(self, source: str, start_ms: int, part: PartSnapshot, *, final: bool) -> Outgoing:
         snapshot = Snapshot(

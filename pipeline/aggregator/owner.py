@@ -1,8 +1,8 @@
 """Owns source partitions: takes them over, counts their batches, settles and commits.
 
-The order in `settle` is the guarantee: final snapshots and dead letters are acknowledged first (signals were already,
-before the position moved on), then offset and progress are committed, then the marks are told. Whatever dies in
-between is done again from the held-back offset, and gives the same records.
+The order in `settle` is the guarantee: final snapshots, dead letters and notices of late events are acknowledged first
+(signals were already, before the position moved on), then offset and progress are committed, then the marks are told.
+Whatever dies in between is done again from the held-back offset, and gives the same records.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pipeline.core import commit_state
 from pipeline.core.columns import SeriesTable
 from pipeline.core.pane_rows import SeriesLimits
 from pipeline.core.records import Mark
+from pipeline.core.resume import Resumed, resume
 from pipeline.core.source import Checkpoint, Progress, SourcePartition, TimeRules
 from pipeline.errors import FatalError
 from pipeline.faust_ext.batch import Batch
@@ -57,7 +58,7 @@ class Aggregator:
         self._intake = Intake(settings, self._table)
         self._outbox = Outbox.of(settings)
         self._idle: dict[TP, IdleClock] = {}
-        self._pending: list[Outgoing] = []  # dead letters since the last settling
+        self._pending: dict[TP, list[Outgoing]] = {}  # dead letters and late events since the last settling
         self._committed: dict[TP, tuple[int, str]] = {}
         self._rewinder = Rewinder()
         self._generation = -1
@@ -73,9 +74,10 @@ class Aggregator:
         async with self._lock:
             kept = {tp: self.partitions[tp] for tp in committed if self._is_still_ours(tp, committed[tp])}
             self.partitions = {
-                tp: kept.get(tp) or _taken_over(tp, found, begins[tp], self._rules, self._limits)
-                for tp, found in committed.items()
+                tp: kept.get(tp) or self._taken_over(tp, found, begins[tp]) for tp, found in committed.items()
             }
+            # What was found by a state that is gone is found again.
+            self._pending = {tp: records for tp, records in self._pending.items() if tp in kept}
             now_ms = wall_ms()
             for tp, partition in self.partitions.items():
                 if tp not in kept:
@@ -87,6 +89,17 @@ class Aggregator:
             self._generation = generation
             log.info("owns %d partitions, %d of them kept with their state", len(self.partitions), len(kept))
             return {tp: partition.next_offset for tp, partition in self.partitions.items()}
+
+    def _taken_over(self, tp: TP, found: Any, begin: int) -> SourcePartition:
+        progress, offset = Progress(position=begin), begin
+        if found is not None:
+            offset = found.offset
+            progress = _state_of(tp, found.metadata).progress() if found.metadata else Progress(position=offset)
+        resumed = resume(offset, progress, begin, self._rules, self._settings.future_limit_ms)
+        _tell_what_is_gone(tp, resumed)
+        partition = SourcePartition(resumed.progress, self._rules, self._limits)
+        partition.next_offset = resumed.start
+        return partition
 
     def _is_still_ours(self, tp: TP, found: Any) -> bool:
         if tp not in self.partitions or found is None or not found.metadata:
@@ -108,8 +121,11 @@ class Aggregator:
             await self.app.producer.deliver([self._outbox.signal(signal) for signal in taken.signals])
             if self.partitions.get(batch.tp) is not partition or partition.next_offset != position:
                 return  # a rebalance came in between; the records are read again
-        partition.add(taken.columns, self._table.series, next_offset=batch.next_offset, dead=taken.dead)
-        self._pending += [self._outbox.dead_letter(letter) for letter in taken.letters]
+        late = partition.add(taken.columns, self._table.series, next_offset=batch.next_offset, dead=taken.dead)
+        pending = self._pending.setdefault(batch.tp, [])
+        pending += [self._outbox.dead_letter(letter) for letter in taken.letters]
+        if late:
+            pending.append(self._outbox.late(source_name(batch.tp), late))
         self._idle[batch.tp].saw_events(partition.progress.watermark_ms, wall_ms())
         if len(self._table) > TABLE_LIMIT:
             self._forget_numbers()
@@ -143,7 +159,8 @@ class Aggregator:
             now_ms,
         )
         await self._rewinder.look(self.app, {tp: p.next_offset for tp, p in self.partitions.items()}, now_ms)
-        outgoing, self._pending = self._pending, []
+        outgoing = [record for records in self._pending.values() for record in records]
+        self._pending.clear()
         checkpoints: dict[TP, Checkpoint] = {}
         for tp, partition in self.partitions.items():
             if partition.is_replaying:
@@ -153,10 +170,12 @@ class Aggregator:
             outgoing += self._outbox.final(source, partition.close(self._table.series))
             outgoing += self._outbox.opened(source, partition, self._table.series)
             checkpoints[tp] = partition.checkpoint()
-        generation = self._generation
         await self.app.producer.deliver(outgoing)
-        if await self._commit(generation, checkpoints):
+        if await self._commit(checkpoints):
             await self.app.producer.deliver(self._outbox.marks(self.boot_id, now_ms, self._marks(checkpoints)))
+        else:
+            # The group has moved on: what was closed here is not committed, and nothing may be decided by it.
+            self._generation = -1
 
     def _advance_if_idle(self, tp: TP, partition: SourcePartition, now_ms: int) -> None:
         consumer = self.app.consumer
@@ -170,12 +189,12 @@ class Aggregator:
         if watermark_ms is not None:
             partition.advance_watermark(watermark_ms)
 
-    async def _commit(self, generation: int, checkpoints: Mapping[TP, Checkpoint]) -> bool:
+    async def _commit(self, checkpoints: Mapping[TP, Checkpoint]) -> bool:
         offsets = {
             tp: (checkpoint.offset, self._metadata(tp, checkpoint.progress)) for tp, checkpoint in checkpoints.items()
         }
         changed = {tp: value for tp, value in offsets.items() if self._committed.get(tp) != value}
-        if changed and not await self.app.consumer.commit_with_metadata(generation, changed):
+        if changed and not await self.app.consumer.commit_with_metadata(self._generation, changed):
             return False
         self._committed.update(changed)
         return True
@@ -211,30 +230,22 @@ def _mark(epoch: int, source: str, progress: Progress, *, idle: bool) -> Mark:
     )
 
 
-def _taken_over(tp: TP, found: Any, begin: int, rules: TimeRules, limits: SeriesLimits) -> SourcePartition:
-    progress = Progress(position=begin)
-    start = begin
-    if found is not None:
-        progress = _state_of(tp, found.metadata).progress() if found.metadata else Progress(position=found.offset)
-        start = max(found.offset, begin)
-    if begin > progress.position:
+def _tell_what_is_gone(tp: TP, resumed: Resumed) -> None:
+    if resumed.lost:
         log.error(
             "%s-%d: offsets %d to %d were deleted by retention before they were read; they are lost",
             *tp,
-            progress.position,
-            begin - 1,
+            resumed.lost[0],
+            resumed.lost[1] - 1,
         )
-    elif found is not None and begin > found.offset:
+    if resumed.not_rebuilt:
         log.error(
-            "%s-%d: offsets %d to %d were deleted by retention before their panes were closed; those panes will hold "
-            "less than was counted",
+            "%s-%d: retention deleted offsets %d to %d, which were counted, and from which open panes are rebuilt. Those "
+            "panes are closed as they were last sent, and what still comes for them is late",
             *tp,
-            found.offset,
-            begin - 1,
+            resumed.not_rebuilt[0],
+            resumed.not_rebuilt[1] - 1,
         )
-    partition = SourcePartition(progress, rules, limits)
-    partition.next_offset = start
-    return partition
 
 
 def _watermark_at_ms(tp: TP, found: Any) -> int | None:

@@ -44,6 +44,7 @@ class Columns:
     """Events of one source partition in log order; all arrays have shape (n,).
 
     - `record`: position in the batch of the record that each came from, ascending
+    - `index`: place in that record's array, 0 for a single object
     - `offset`, `append_ms`: that record's offset and the broker's time for it
     - `series`: numbers of a `SeriesTable`
     - `weight`: calls that each event stands for
@@ -52,6 +53,7 @@ class Columns:
     """
 
     record: Int64s
+    index: Int64s
     offset: Int64s
     append_ms: Int64s
     timestamp_ms: Int64s
@@ -69,6 +71,7 @@ class Columns:
         """Return the chosen events, in the same order."""
         return Columns(
             record=self.record[chosen],
+            index=self.index[chosen],
             offset=self.offset[chosen],
             append_ms=self.append_ms[chosen],
             timestamp_ms=self.timestamp_ms[chosen],

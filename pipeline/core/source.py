@@ -54,6 +54,22 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
+class Late:
+    """Events that came after their pane was closed; arrays of one length, in log order."""
+
+    offset: Int64s
+    index: Int64s
+    pane_start_ms: Int64s
+
+    def __len__(self) -> int:
+        """How many events there are."""
+        return len(self.offset)
+
+
+NO_LATE = Late(*(np.zeros(0, np.int64),) * 3)
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """What may be committed once the final snapshots are acknowledged: `offset`, with `progress` as metadata."""
 
@@ -79,19 +95,16 @@ class SourcePartition:
     def __post_init__(self) -> None:
         self.replayed_to = self.progress.position
 
-    def add(self, events: Columns, table: list[Series], *, next_offset: int, dead: int = 0) -> int:
-        """Count one batch of decoded events; return how many were late.
+    def add(self, events: Columns, table: list[Series], *, next_offset: int, dead: int = 0) -> Late:
+        """Count one batch of decoded events; return those that were late, of the ones at or after `replayed_to`.
 
         `next_offset` is the position after the batch, `dead` how many were refused at or after `replayed_to`.
         """
-        late = 0
-        if len(events):
-            late = self._add_events(events, table)
+        late = self._add_events(events, table) if len(events) else NO_LATE
         self.next_offset = next_offset
         if next_offset > self.progress.position:
-            self.progress = replace(
-                self.progress, position=next_offset, late=self.progress.late + late, dead=self.progress.dead + dead
-            )
+            counted = (self.progress.late + len(late), self.progress.dead + dead)
+            self.progress = replace(self.progress, position=next_offset, late=counted[0], dead=counted[1])
         return late
 
     def advance_watermark(self, watermark_ms: int) -> None:
@@ -129,7 +142,7 @@ class SourcePartition:
         first = min((pane.first_offset for pane in self.panes.values()), default=self.progress.position)
         return Checkpoint(min(first, self.progress.position), self.progress)
 
-    def _add_events(self, events: Columns, table: list[Series]) -> int:
+    def _add_events(self, events: Columns, table: list[Series]) -> Late:
         fresh = events.offset >= self.replayed_to
         before_ms = self._watermark_before(events, fresh)
         pane_start = events.timestamp_ms // self.rules.pane_ms * self.rules.pane_ms
@@ -141,7 +154,8 @@ class SourcePartition:
         new = int((fresh & ~late).sum())
         kind = "errors" if events.duration_us is None else "operations"
         self.progress = replace(self.progress, **{kind: getattr(self.progress, kind) + new})
-        return int((late & fresh).sum())
+        told = late & fresh
+        return Late(events.offset[told], events.index[told], pane_start[told]) if told.any() else NO_LATE
 
     def _watermark_before(self, events: Columns, fresh: npt.NDArray[np.bool_]) -> Int64s:
         """Return the watermark that each event's record is judged by, and move the partition's own on."""

@@ -18,6 +18,7 @@ def heaviest() -> Block:
     same = np.full(EVENTS, 1)
     events = Columns(
         record=same,
+        index=np.arange(EVENTS),
         offset=same,
         append_ms=same,
         timestamp_ms=same,

@@ -41,6 +41,7 @@ def columns(records: list[Record], table: SeriesTable) -> Columns:
     rows = [(place, record, event) for place, record in enumerate(records) for event in record.events]
     return Columns(
         record=np.array([place for place, _, _ in rows], np.int64),
+        index=np.array([index for record in records for index in range(len(record.events))], np.int64),
         offset=np.array([record.offset for _, record, _ in rows], np.int64),
         append_ms=np.array([record.append_ms for _, record, _ in rows], np.int64),
         timestamp_ms=np.array([event.timestamp_ms for _, _, event in rows], np.int64),
