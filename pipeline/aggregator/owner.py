@@ -240,7 +240,7 @@ def _tell_what_is_gone(tp: TP, resumed: Resumed) -> None:
         )
     if resumed.not_rebuilt:
         log.error(
-            "%s-%d: retention deleted offsets %d to %d, which were counted and from which open panes are rebuilt. Those "
+            "%s-%d: retention deleted offsets %d to %d, counted, from which open panes are rebuilt. Those "
             "panes are closed as they were last sent; what still comes for them is late",
             *tp,
             resumed.not_rebuilt[0],
