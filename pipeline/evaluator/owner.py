@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 FETCH_IS_FRESH_MS = 2_000
 LIVE_MS = 1_000
-SOURCES_MS = 15_000
+SOURCES_MS = 5_000
 FORGET_MS = 60_000
 SETTLE_MS = 1_000
 """So long after the last time, panes are closed and committed in the middle of a batch."""

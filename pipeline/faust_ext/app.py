@@ -17,6 +17,10 @@ from pipeline.topics import RECORD_BYTES
 FETCH_BYTES_IN_ALL = 32 * 1024 * 1024
 POLL_RECORDS = 8_000
 
+METADATA_MS = 5_000
+"""How old the known number of partitions may be. Panes close 40 s after their start: until then the events of partitions
+that were added must have been found by the aggregator, and their sources by the evaluator."""
+
 
 class BatchTransport(driver.Transport):  # type: ignore[misc]  # faust is untyped
     """aiokafka's transport with our consumer and producer."""
@@ -94,7 +98,7 @@ def make_app(settings: Settings, role: str, *, owner: Owner, batch_topics: tuple
         consumer_group_instance_id=settings.worker_id or None,
         consumer_max_fetch_size=min(4 * 1024 * 1024, max(RECORD_BYTES // 16, FETCH_BYTES_IN_ALL // sources)),
         consumer_auto_offset_reset="earliest",
-        consumer_metadata_max_age_ms=30_000,
+        consumer_metadata_max_age_ms=METADATA_MS,
         stream_buffer_maxsize=8,
         stream_wait_empty=True,
         table_standby_replicas=0,
@@ -104,6 +108,7 @@ def make_app(settings: Settings, role: str, *, owner: Owner, batch_topics: tuple
         producer_max_request_size=RECORD_BYTES,
         producer_compression_type="lz4",
         producer_request_timeout=30.0,
+        producer_metadata_max_age_ms=METADATA_MS,
         stream_recovery_delay=0.0,
     )
     app.batch_topics = frozenset(batch_topics)
