@@ -18,8 +18,8 @@ FETCH_BYTES_IN_ALL = 32 * 1024 * 1024
 POLL_RECORDS = 8_000
 
 METADATA_MS = 5_000
-"""How old the known number of partitions may be. Panes close 40 s after their start: until then the events of partitions
-that were added must have been found by the aggregator, and their sources by the evaluator."""
+"""How old the known number of partitions may be. Panes close 40 s after their start: until then the aggregator must
+have found the events of partitions that were added, and the evaluator their sources."""
 
 
 class BatchTransport(driver.Transport):  # type: ignore[misc]  # faust is untyped
