@@ -47,3 +47,4 @@ class DeadLetter(BaseModel):
         default=False, description="Whether the bytes were cut; the whole is at topic, partition, offset."
     )
     headers: list[DeadHeader] = Field(default_factory=list, description="The record's Kafka headers.")
+    attempt: int = Field(1, ge=1, description="How often it was tried: 2 when it was sent again and refused again.")

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from schemas.alert import Alert
 from schemas.dead_letter import DeadLetter
+from schemas.dead_outcome import DeadOutcome
 from schemas.error import ErrorEvent
 from schemas.operation import OperationEvent
 from schemas.sample import SampleEvent
@@ -22,6 +23,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "stats": StatsRecord,
     "alert": Alert,
     "dead_letter": DeadLetter,
+    "dead_outcome": DeadOutcome,
 }
 """The contract of each `type`."""
 

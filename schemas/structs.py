@@ -1,7 +1,8 @@
 """The records that the pipeline writes, as msgspec structs: the same JSON as the pydantic models, many times faster.
 
-`schemas/alert.py`, `stats.py` and `dead_letter.py` are the contract, and say what each field means. A test holds that
-both have the same fields and give the same JSON. Nothing here imports pydantic, so `pipeline/core/` may use it.
+`schemas/alert.py`, `stats.py`, `dead_letter.py` and `dead_outcome.py` are the contract, and say what each field means.
+A test holds that both have the same fields and give the same JSON. Nothing here imports pydantic, so `pipeline/core/`
+may use it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import msgspec
 AlertPhase = Literal["inactive", "pending", "firing", "recovering", "resolved"]
 AlertSeverity = Literal["info", "warning", "error", "critical"]
 Decided = Literal["early", "on_time", "signal"]
+DeadEnd = Literal["replayed", "landed", "dropped"]
 
 
 class ErrorsBySeverity(msgspec.Struct, kw_only=True, frozen=True, gc=False):
@@ -145,10 +147,25 @@ class DeadLetter(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="dead_
     value_bytes: int
     truncated: bool = False
     headers: list[DeadHeader] = []
+    attempt: int = 1
+
+
+class DeadOutcome(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="dead_outcome", tag_field="type"):
+    """What became of a dead letter; on the same topic, behind it."""
+
+    schema_version: int = 1
+    topic: str
+    partition: int
+    offset: int
+    index: int | None = None
+    epoch: int
+    outcome: DeadEnd
+    attempt: int
+    decided_ms: int
 
 
 _encoder = msgspec.json.Encoder()
-Record = StatsRecord | Alert | DeadLetter
+Record = StatsRecord | Alert | DeadLetter | DeadOutcome
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 

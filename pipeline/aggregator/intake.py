@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -13,10 +13,13 @@ from faust.types import TP
 from pipeline.aggregator.event_columns import RecordPlaces, error_columns, operation_columns, sample_columns
 from pipeline.core.columns import CRITICAL, Columns, SeriesTable
 from pipeline.core.records import Signal
+from pipeline.core.replay import of_the_past
+from pipeline.core.source import TimeRules
 from pipeline.decode.batch import decode_errors, decode_operations, decode_samples
 from pipeline.decode.dead_letter import dead_letter
 from pipeline.decode.derived import future_detail
 from pipeline.decode.json_text import element_of
+from pipeline.decode.replay import is_replay
 from pipeline.decode.result import Decoded, Rejection
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
@@ -46,6 +49,9 @@ class Intake:
         topics = topics_of(settings)
         self._epoch = settings.epoch
         self._future_limit_ms = settings.future_limit_ms
+        self._rules = TimeRules(
+            settings.pane_seconds * 1000, settings.out_of_orderness_ms, settings.allowed_lateness_ms
+        )
         self._table = table
         self._decode: dict[str, tuple[Decode, ToColumns]] = {
             topics.operations: (decode_operations, operation_columns),
@@ -59,6 +65,7 @@ class Intake:
         decoded = decode([record.value for record in records])
         places = RecordPlaces.of(records)
         columns = to_columns(decoded.events, decoded.record_of, decoded.index_of, places, self._table)
+        columns = self._with_past(columns, records)
         rejections = list(decoded.rejections)
         ahead = columns.timestamp_ms - columns.append_ms > self._future_limit_ms
         if ahead.any():
@@ -71,6 +78,14 @@ class Intake:
         signals = self._signals(tp, decoded, columns, ~ahead, told_to) if to_columns is error_columns else []
         counted = ~ahead if to_columns is not sample_columns else np.zeros(len(columns), np.bool_)
         return Taken(columns if counted.all() else columns.only(counted), len(letters), letters, signals)
+
+    def _with_past(self, columns: Columns, records: Sequence[Any]) -> Columns:
+        """Say which events were sent again from the dead letters when their time had gone by."""
+        replayed = [bool(record.headers) and is_replay(record.headers) for record in records]
+        if not any(replayed):
+            return columns
+        past = of_the_past(columns.timestamp_ms, columns.append_ms, self._rules)
+        return replace(columns, past=past & np.array(replayed, np.bool_)[columns.record])
 
     def _future(self, decoded: Decoded[Any], records: Sequence[Any], events: list[int]) -> list[Rejection]:
         rejections = []
@@ -97,6 +112,8 @@ class Intake:
 
     def _signals(self, tp: TP, decoded: Decoded[Any], columns: Columns, timely: Any, told_to: int) -> list[Signal]:
         critical = (columns.flags == CRITICAL) & timely & (columns.offset >= told_to)
+        if columns.past is not None:
+            critical &= ~columns.past  # nobody is told of the past by a replay
         return [
             _signal(
                 decoded.events[event],

@@ -50,6 +50,7 @@ class Columns:
     - `weight`: calls that each event stands for
     - `flags`: FAILED… bits of operations, or the severity of errors
     - `duration_us`, `status`: of operations; None for errors. Status 0: none
+    - `past`: which were sent again from the dead letters too long after their time; None: none of them
     """
 
     record: Int64s
@@ -62,6 +63,7 @@ class Columns:
     flags: npt.NDArray[np.uint8]
     duration_us: Int64s | None
     status: npt.NDArray[np.uint16] | None
+    past: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         """How many events there are."""
@@ -80,4 +82,5 @@ class Columns:
             flags=self.flags[chosen],
             duration_us=None if self.duration_us is None else self.duration_us[chosen],
             status=None if self.status is None else self.status[chosen],
+            past=None if self.past is None else self.past[chosen],
         )

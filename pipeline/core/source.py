@@ -148,6 +148,8 @@ class SourcePartition:
         pane_start = events.timestamp_ms // self.rules.pane_ms * self.rules.pane_ms
         closed_ms = np.maximum(self._closed_by(before_ms), _or_never(self.progress.closed_through_ms))
         late = pane_start + self.rules.pane_ms <= closed_ms
+        if events.past is not None:
+            late |= events.past
         counted = events.only(~late) if late.any() else events
         if len(counted):
             self._add_to_panes(counted, pane_start[~late] if late.any() else pane_start, table)
@@ -161,6 +163,8 @@ class SourcePartition:
         """Return the watermark that each event's record is judged by, and move the partition's own on."""
         initial = _or_never(self.progress.watermark_ms)
         told = np.minimum(events.timestamp_ms, events.append_ms) - self.rules.out_of_orderness_ms
+        if events.past is not None:
+            fresh = fresh & ~events.past
         after = np.maximum(np.maximum.accumulate(np.where(fresh, told, NEVER_MS)), initial)
         if after[-1] > initial:
             self.progress = replace(self.progress, watermark_ms=int(after[-1]))

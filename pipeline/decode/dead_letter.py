@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
+from pipeline.decode.replay import attempt_of
 from pipeline.decode.result import Rejection
 from schemas.structs import DeadHeader, DeadLetter
 
@@ -24,7 +25,7 @@ def dead_letter(
     epoch: int,
     append_time_ms: int,
     key: bytes | None = None,
-    headers: Iterable[tuple[str, bytes | None]] = (),
+    headers: Sequence[tuple[str, bytes | None]] = (),
 ) -> DeadLetter:
     """Return the record for `events.dead`. Bytes above `VALUE_BYTES` are cut, of key and headers too.
 
@@ -45,10 +46,11 @@ def dead_letter(
         value_bytes=0 if value is None else len(value),
         truncated=value is not None and len(value) > VALUE_BYTES,
         headers=list(_headers(headers)),
+        attempt=attempt_of(headers),
     )
 
 
-def _headers(headers: Iterable[tuple[str, bytes | None]]) -> Iterator[DeadHeader]:
+def _headers(headers: Sequence[tuple[str, bytes | None]]) -> Iterator[DeadHeader]:
     room = VALUE_BYTES
     for name, value in headers:
         room -= _HEADER_COST + _NAME_COST * len(name)

@@ -13,6 +13,7 @@ from pipeline.decode.kinds import ERRORS, OPERATIONS, SAMPLES, Kind
 from schemas import structs
 from schemas.alert import Alert
 from schemas.dead_letter import DeadLetter
+from schemas.dead_outcome import DeadOutcome
 from schemas.generate import MODELS
 from schemas.stats import StatsRecord
 
@@ -72,7 +73,7 @@ def test_the_fast_lane_checks_every_field_that_must_be_a_name(kind: Kind[Any]) -
     assert set(kind.names(event)) == kind.distinct_names([event]) == in_contract
 
 
-@pytest.mark.parametrize("name", ["stats", "stats_no_calls", "alert", "dead_letter"])
+@pytest.mark.parametrize("name", ["stats", "stats_no_calls", "alert", "dead_letter", "dead_outcome"])
 def test_a_record_that_we_write_is_the_same_json_by_struct_and_by_model(name: str) -> None:
     text = (EXAMPLES / f"{name}.json").read_bytes()
     by_struct = structs.encode(structs.decode(text))
@@ -86,8 +87,9 @@ def test_a_record_that_we_write_is_the_same_json_by_struct_and_by_model(name: st
         (structs.StatsRecord, StatsRecord),
         (structs.Alert, Alert),
         (structs.DeadLetter, DeadLetter),
+        (structs.DeadOutcome, DeadOutcome),
     ],
-    ids=["stats", "alert", "dead_letter"],
+    ids=["stats", "alert", "dead_letter", "dead_outcome"],
 )
 def test_a_record_that_we_write_has_the_fields_of_its_model_in_order(struct: Any, model: Any) -> None:
     written = msgspec.json.schema(struct)["$defs"]
