@@ -10,6 +10,7 @@ import msgspec
 
 from pipeline.core import records as panes_records
 from pipeline.lander.event_rows import EventRows, Reading, error_rows, operation_rows, sample_rows
+from pipeline.lander.late_rows import late_rows
 from pipeline.lander.records import Record
 from pipeline.lander.rows import Origin, Rows
 from pipeline.lander.slot_rows import Received, mark_rows, slot_rows
@@ -32,11 +33,15 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Rows by table, what could not be read, and how many events the aggregator writes to the dead letters."""
+    """Rows by table, what could not be read, and how many events the aggregator writes to the dead letters.
+
+    `malformed` ledger headers were passed over: their events land without a producer.
+    """
 
     rows: list[Rows]
     unusable: list[Unusable]
     refused: int
+    malformed: int = 0
 
 
 def read_contents(records: Iterable[Record], settings: Settings) -> Contents:
@@ -55,16 +60,18 @@ def read_contents(records: Iterable[Record], settings: Settings) -> Contents:
         topics.stats: lambda some, bad: [window_stats_rows(list(_told(some, StatsRecord, bad)), settings.epoch)],
         topics.alerts: lambda some, bad: [alert_rows(list(_told(some, Alert, bad)))],
         topics.dead: lambda some, bad: [dead_letter_rows(list(_told(some, DeadLetter, bad)))],
+        topics.late: lambda some, bad: [late_rows(list(_late(some, bad)))],
     }
-    refused = 0
+    refused = malformed = 0
     for topic, some in sorted(by_topic.items()):
         found = readers[topic](some, contents.unusable)
         if isinstance(found, EventRows):
             refused += found.refused
+            malformed += found.malformed
             contents.rows.append(found.rows)
         else:
             contents.rows.extend(found)
-    return Contents([rows for rows in contents.rows if rows.length], contents.unusable, refused)
+    return Contents([rows for rows in contents.rows if rows.length], contents.unusable, refused, malformed)
 
 
 def _read_panes(records: Sequence[Record], unusable: list[Unusable]) -> list[Rows]:
@@ -75,6 +82,14 @@ def _read_panes(records: Sequence[Record], unusable: list[Unusable]) -> list[Row
         except msgspec.MsgspecError as error:
             unusable.append(_unreadable(record, error))
     return [slot_rows(received), mark_rows(received)]
+
+
+def _late(records: Sequence[Record], unusable: list[Unusable]) -> Iterable[tuple[Record, panes_records.LateEvents]]:
+    for record in records:
+        try:
+            yield record, panes_records.decode_late(record.value or b"")
+        except msgspec.MsgspecError as error:
+            unusable.append(_unreadable(record, error))
 
 
 def _told(records: Sequence[Record], kind: type[T], unusable: list[Unusable]) -> Iterable[tuple[Record, T]]:

@@ -15,7 +15,7 @@ FETCH_BYTES_IN_ALL = 32 * 1024 * 1024
 def landed_topics(settings: Settings) -> tuple[str, ...]:
     """Return the topics that the lander reads."""
     topics = topics_of(settings)
-    return (*topics.events(), topics.panes, topics.stats, topics.alerts, topics.dead)
+    return (*topics.events(), topics.panes, topics.stats, topics.alerts, topics.dead, topics.late)
 
 
 def group_of(settings: Settings) -> str:
@@ -25,7 +25,7 @@ def group_of(settings: Settings) -> str:
 
 def make_consumer(settings: Settings) -> AIOKafkaConsumer:
     """Return a consumer that is not started. It commits nothing by itself."""
-    partitions = settings.partitions * (len(landed_topics(settings)) - 1) + 1
+    partitions = settings.partitions * (len(landed_topics(settings)) - 2) + 2  # dead and late have one each
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka,
         group_id=group_of(settings),

@@ -15,7 +15,8 @@ TIME = pa.timestamp("ms", tz="UTC")
 FLOAT = pa.float64()
 U16, U32, U64 = pa.uint16(), pa.uint32(), pa.uint64()
 
-_ORIGIN = {"epoch": U32, "topic": TEXT, "partition": U32, "offset": U64, "idx": U32, "received_at": TIME}
+_LEDGER = {"producer_id": TEXT, "boot_id": TEXT, "sequence": U64}
+_ORIGIN = {"epoch": U32, "topic": TEXT, "partition": U32, "offset": U64, "idx": U32, "received_at": TIME, **_LEDGER}
 _COMMON = {"timestamp": TIME, "environment": TEXT, "service": TEXT, "event_id": TEXT, "version": TEXT}
 _INSTANCE = {"instance": TEXT, "metadata": BYTES}
 _CALLER = {
@@ -125,6 +126,11 @@ DEAD_LETTERS = _table(
     "appended_at",
     {"epoch": U32, "topic": TEXT, "partition": U32, "offset": U64, "idx": pa.int32(), "appended_at": TIME},
     {"reason": TEXT, "detail": TEXT, "key": BYTES, "value": BYTES, "value_bytes": U64, "truncated": BOOL},
-    {"headers": BYTES, "received_at": TIME},
+    {"headers": BYTES, "received_at": TIME, **_LEDGER, "events": U32},
 )
-ALL = (OPERATIONS, ERRORS, SAMPLES, SLOTS, SOURCE_MARKS, WINDOW_STATS, ALERTS, DEAD_LETTERS)
+LATE_EVENTS = _table(
+    "late_events_log",
+    "pane_start",
+    {"epoch": U32, "topic": TEXT, "partition": U32, "offset": U64, "idx": U32, "pane_start": TIME, "received_at": TIME},
+)
+ALL = (OPERATIONS, ERRORS, SAMPLES, SLOTS, SOURCE_MARKS, WINDOW_STATS, ALERTS, DEAD_LETTERS, LATE_EVENTS)

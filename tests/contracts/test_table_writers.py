@@ -15,8 +15,8 @@ from pipeline.lander.tables import ALL
 from pipeline.settings import Settings
 from schemas import structs
 from tests.contracts.history_fixture import History
-from tests.contracts.kafka_records import FakeRecord, error, operation, records, sample
-from tests.contracts.snapshots import block_of, mark, marks, snapshot
+from tests.contracts.kafka_records import NOW_MS, FakeRecord, error, operation, records, sample
+from tests.contracts.snapshots import PANE_MS, block_of, mark, marks, snapshot
 from tests.contracts.told_records import alert, letter, stats
 
 pytestmark = pytest.mark.stack
@@ -68,7 +68,14 @@ WRITERS = [
         "value_bytes",
         lambda: records("events.dead", [structs.encode(letter(n)) for n in range(3)]),
     ),
+    Writer(
+        "late_events_log", "late_events", "idx", lambda: records("events.late", [panes_records.encode_late(_late())])
+    ),
 ]
+
+
+def _late() -> panes_records.LateEvents:
+    return panes_records.LateEvents(1, "events.operations-3", [7, 7, 9], [0, 1, 0], [NOW_MS, NOW_MS, NOW_MS - PANE_MS])
 
 
 def _one_window(number: int) -> structs.StatsRecord:
