@@ -55,7 +55,7 @@ async def wait_for_kafka(bootstrap: str, stop: asyncio.Event | None = None, log:
     loop = asyncio.get_running_loop()
     begun, say_at = loop.time(), loop.time()
     while not stop.is_set():
-        reason = await _unreachable(bootstrap)
+        reason = await why_away(bootstrap)
         if reason is None:
             return True
         if loop.time() >= say_at:
@@ -114,8 +114,8 @@ async def _ensure(settings: Settings, wanted: list[TopicSpec]) -> tuple[dict[str
         return there, await _configs(admin, [spec.name for spec in wanted])
 
 
-async def _unreachable(bootstrap: str) -> str | None:
-    """Return why no server of `bootstrap` answers; None when one does."""
+async def why_away(bootstrap: str) -> str | None:
+    """Return why no server of `bootstrap` answers within a few seconds; None when one does."""
     reasons = [await _refusal(address.strip()) for address in bootstrap.split(",")]
     if None not in reasons:
         return "; ".join(dict.fromkeys(reason for reason in reasons if reason))

@@ -12,6 +12,7 @@ from pipeline.faust_ext.consumer import BatchConsumer, Owner
 from pipeline.faust_ext.producer import SafeProducer
 from pipeline.faust_ext.table import DurableTable
 from pipeline.settings import Settings
+from pipeline.topic_admin import why_away
 from pipeline.topics import RECORD_BYTES
 
 FETCH_BYTES_IN_ALL = 32 * 1024 * 1024
@@ -36,12 +37,17 @@ class PipelineApp(faust.App):  # type: ignore[misc]  # faust is untyped
 
     batch_topics: frozenset[str]
     owner: Owner
+    bootstrap: str
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)
 
     def _new_producer_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_producer, self)
+
+    async def why_kafka_is_away(self) -> str | None:
+        """Return why Kafka does not answer, None when it does; asked over a connection of its own."""
+        return await why_away(self.bootstrap)
 
     def batch_topic(self, *names: str) -> Any:
         """Return the Faust topic(s) to subscribe an agent to; their values are `Batch`."""
@@ -113,6 +119,7 @@ def make_app(settings: Settings, role: str, *, owner: Owner, batch_topics: tuple
     )
     app.batch_topics = frozenset(batch_topics)
     app.owner = owner
+    app.bootstrap = settings.kafka
     return app
 
 

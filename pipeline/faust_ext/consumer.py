@@ -15,7 +15,13 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol
 
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import (
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -27,6 +33,8 @@ log = logging.getLogger(__name__)
 
 FETCH_MAX_WAIT_MS = 50
 """How long the broker may hold a fetch for more data. Faust's own 1500 delays each partition whose turn has passed."""
+
+COMMIT_AGAIN_SECONDS = 0.1
 
 
 class Owner(Protocol):
@@ -56,14 +64,25 @@ class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust
 
     async def _commit_with_metadata(self, generation: int, offsets: Mapping[TP, tuple[int, str]]) -> bool:
         consumer = self._ensure_consumer()
-        if consumer._coordinator.generation != generation:  # noqa: SLF001
-            return False
+        coordinator = consumer._coordinator  # noqa: SLF001
         wanted = {TopicPartition(*tp): OffsetAndMetadata(*value) for tp, value in offsets.items()}
-        try:
-            await consumer.commit(wanted)
-        except (CommitFailedError, IllegalStateError):
-            return False
-        return True
+        while True:
+            await coordinator.ensure_coordinator_known()
+            async with coordinator._commit_lock:  # noqa: SLF001
+                # Right before each attempt: aiokafka's own commit tries again under whatever generation it is in by
+                # then, also under none, which the broker takes from anyone while the group is empty.
+                if coordinator.generation != generation or not wanted.keys() <= consumer.assignment():
+                    return False
+                try:
+                    await coordinator._do_commit_offsets(None, wanted)  # noqa: SLF001 - the assignment is unused
+                except (UnknownMemberIdError, IllegalGenerationError, RebalanceInProgressError):
+                    return False
+                except KafkaError as error:
+                    if not error.retriable:
+                        raise
+                else:
+                    return True
+            await asyncio.sleep(COMMIT_AGAIN_SECONDS)
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, OffsetAndMetadata | None]:
         """Return offset and metadata that the group has committed, None where there is none."""

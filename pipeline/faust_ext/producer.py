@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError
 from faust.transport.drivers import aiokafka as driver
 
 from pipeline.topics import RECORD_BYTES
@@ -30,6 +33,13 @@ class SafeProducer(driver.Producer):  # type: ignore[misc]  # faust is untyped
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True, "max_request_size": RECORD_BYTES}
 
+    def _new_producer(self) -> AIOKafkaProducer:
+        producer = super()._new_producer()
+        # Idempotent sends are tried again for ever, but for one case: a batch older than this (by default as long as a
+        # request may take) whose partition has no leader at the moment, as when the only broker starts again.
+        producer._message_accumulator._batch_ttl = math.inf  # noqa: SLF001
+        return producer
+
     async def flush(self) -> None:
         """Wait until every buffered message has reached the broker.
 
@@ -40,15 +50,24 @@ class SafeProducer(driver.Producer):  # type: ignore[misc]  # faust is untyped
         await super().flush()
 
     async def deliver(self, records: Iterable[Outgoing]) -> None:
-        """Produce all records and return when the broker has acknowledged every one; raises the first failure."""
+        """Produce all records and return when the broker has acknowledged every one; raises the first failure.
+
+        Waits for a Kafka that is away, however long that takes.
+        """
         producer = self._ensure_producer()
-        sent = [
-            await producer.send(record.topic, record.value, key=record.key, partition=record.partition)
-            for record in records
-        ]
+        sent = [await _send(producer, record) for record in records]
         if sent:
             await asyncio.gather(*sent)
 
     async def partitions_for(self, topic: str) -> set[int]:
         """Return the numbers of a topic's partitions, as the broker says now or a little ago."""
         return set(await self._ensure_producer().partitions_for(topic))
+
+
+async def _send(producer: AIOKafkaProducer, record: Outgoing) -> Any:
+    """Hand a record over and return the future of its acknowledgement; waits until there is room for it."""
+    while True:
+        try:
+            return await producer.send(record.topic, record.value, key=record.key, partition=record.partition)
+        except KafkaTimeoutError:  # no room for as long as a request may take: the record was not taken
+            continue

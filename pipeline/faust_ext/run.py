@@ -13,7 +13,8 @@ from faust.contrib.asgi import bind_to_running_loop
 from pipeline.errors import FatalError, PipelineError
 from pipeline.faust_ext.app import PipelineApp
 from pipeline.faust_ext.clock import wall_ms
-from pipeline.faust_ext.watchdog import Standstill
+from pipeline.faust_ext.outage import Outage
+from pipeline.faust_ext.watchdog import Standstill, StuckError
 
 log = logging.getLogger(__name__)
 
@@ -67,21 +68,43 @@ async def _start(app: PipelineApp) -> None:
 
 
 async def _tick_forever(app: PipelineApp, tick: Callable[[], Awaitable[None]], seconds: float) -> None:
-    getting_ready, stood_ms = Standstill(), 0
+    outage, getting_ready = Outage(app.why_kafka_is_away), GettingReady(app)
     while True:
         await asyncio.sleep(seconds)
-        if is_ready(app):
-            getting_ready, stood_ms = Standstill(), 0
-            await tick()
-            continue
-        before_ms, stood_ms = stood_ms, getting_ready.look(_restored(app), wall_ms())
-        if app.in_recovery and stood_ms // READ_AGAIN_MS > before_ms // READ_AGAIN_MS:
+        try:
+            if is_ready(app):
+                getting_ready.done()
+                await outage.through(tick())
+            else:
+                await getting_ready.look(wall_ms())
+        except StuckError as error:
+            if not await outage.is_on():
+                raise FatalError(
+                    f"{error}: the worker is stuck. It leaves, so that its supervisor starts a fresh one; "
+                    "its state is in Kafka."
+                ) from error
+
+
+class GettingReady:
+    """Watches over a rebalance or a recovery, in which nothing is asked of the owner."""
+
+    def __init__(self, app: PipelineApp) -> None:
+        self._app = app
+        self.done()
+
+    def done(self) -> None:
+        """It is over, or was never needed."""
+        self._standstill, self._stood_ms = Standstill(), 0
+
+    async def look(self, now_ms: int) -> None:
+        """Read changelogs again when nothing comes; raise StuckError when that was no help, and begin anew."""
+        app = self._app
+        before_ms, self._stood_ms = self._stood_ms, self._standstill.look(_restored(app), now_ms)
+        if app.in_recovery and self._stood_ms // READ_AGAIN_MS > before_ms // READ_AGAIN_MS:
             await app.consumer.read_changelogs_again()
-        if stood_ms > GETTING_READY_MS:
-            raise FatalError(
-                f"a rebalance or a recovery has stood still for {GETTING_READY_MS // 1000} s. The worker leaves, so "
-                "that its supervisor starts a fresh one; its state is in Kafka."
-            )
+        if self._stood_ms > GETTING_READY_MS:
+            self.done()
+            raise StuckError(f"a rebalance or a recovery has stood still for {GETTING_READY_MS // 1000} s")
 
 
 def _restored(app: PipelineApp) -> tuple[int, int, int]:

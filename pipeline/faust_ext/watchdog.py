@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
-from pipeline.errors import FatalError
+from pipeline.errors import PipelineError
 
 WATCHED_MS = 5_000
 """The time between two looks counts up to this."""
+
+
+class StuckError(PipelineError):
+    """Something should move and does not. It ends the worker, unless Kafka is away: then nothing can move."""
 
 
 @dataclass(slots=True)
@@ -40,13 +44,11 @@ class Watchdog:
     _stood: dict[Hashable, Standstill] = field(default_factory=dict)
 
     def check(self, positions: Mapping[Hashable, tuple[int, bool]], now_ms: int) -> None:
-        """Look at (position, whether it is at the end) of every partition; raise FatalError for a stuck one."""
+        """Look at (position, whether it is at the end) of every partition; StuckError for a stuck one, once."""
         for partition in set(self._stood) - set(positions):
             del self._stood[partition]
         for partition, (position, at_end) in positions.items():
             stood_ms = self._stood.setdefault(partition, Standstill()).look(None if at_end else position, now_ms)
             if stood_ms > self.stuck_ms:
-                raise FatalError(
-                    f"{partition} lags and has stood at offset {position} for {stood_ms // 1000} s: the consumer is "
-                    "stuck. The worker leaves, so that its supervisor starts a fresh one."
-                )
+                self._stood.clear()
+                raise StuckError(f"{partition} lags and has stood at offset {position} for {stood_ms // 1000} s")

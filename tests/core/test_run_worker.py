@@ -7,8 +7,8 @@ import pytest
 
 SCRIPT = """
 import asyncio, logging
-from pipeline.errors import FatalError
 from pipeline.faust_ext import run
+from pipeline.faust_ext.watchdog import StuckError
 
 class App:
     tables = type("Tables", (), {"recovery": type("Recovery", (), {"active_offsets": {}})})
@@ -19,13 +19,14 @@ class App:
     def __init__(self): self._crashed = asyncio.Event()
     def finalize(self): pass
     async def maybe_start(self): pass
+    async def why_kafka_is_away(self): return AWAY.pop(0) if AWAY else None
     async def stop(self):
         while True:  # as Faust's `wait_empty`, which takes a cancellation for a time-out
             try: await asyncio.sleep(60)
             except asyncio.CancelledError: pass
 
 async def tick():
-    if BREAKS: raise FatalError("the consumer is stuck")
+    if BREAKS: raise StuckError("the consumer")
 
 async def main():
     logging.basicConfig()
@@ -42,9 +43,11 @@ asyncio.run(main())
 @pytest.mark.parametrize(
     ("case", "code", "words"),
     [
-        ("BREAKS, READY = False, True", 0, "did not stop within 0.1 s"),
-        ("BREAKS, READY = True, True", 1, "left because: the consumer is stuck"),
-        ("BREAKS, READY = True, False", 1, "left because: a rebalance or a recovery has stood still"),
+        ("BREAKS, READY, AWAY = False, True, []", 0, "did not stop within 0.1 s"),
+        ("BREAKS, READY, AWAY = True, True, []", 1, "left because: the consumer: the worker is stuck"),
+        ("BREAKS, READY, AWAY = True, True, ['gone']", 1, "Kafka does not answer for 0 s: gone. The worker waits"),
+        ("BREAKS, READY, AWAY = True, False, []", 1, "left because: a rebalance or a recovery has stood still"),
+        ("BREAKS, READY, AWAY = True, False, ['gone']", 1, "Kafka does not answer for 0 s: gone. The worker waits"),
     ],
 )
 def test_an_app_that_refuses_to_stop_is_left_and_the_exit_code_says_why(case: str, code: int, words: str) -> None:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from pipeline.errors import FatalError
-from pipeline.faust_ext.watchdog import Watchdog
+from pipeline.faust_ext.watchdog import StuckError, Watchdog
 
 
 def watched(dog: Watchdog, from_ms: int, to_ms: int, position: int, *, at_end: bool = False) -> None:
@@ -14,7 +13,7 @@ def watched(dog: Watchdog, from_ms: int, to_ms: int, position: int, *, at_end: b
 def test_a_position_that_lags_and_does_not_move_is_stuck() -> None:
     dog = Watchdog(60_000)
     watched(dog, 0, 60_000, 7)
-    with pytest.raises(FatalError, match="events-0 lags and has stood at offset 7 for 60 s"):
+    with pytest.raises(StuckError, match="events-0 lags and has stood at offset 7 for 60 s"):
         watched(dog, 60_000, 62_000, 7)
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaProducer
 
 PANE_MS = 10_000
+PATIENCE_MS = 600_000
+"""So long the producer waits for a Kafka that is away, before it gives an event up."""
 DISORDER_MS = 1_500
 OPERATIONS = [(f"service-{n % 4}", f"operation-{n}") for n in range(28)]
 
@@ -55,7 +57,12 @@ async def publish(
     """Publish `events` over about `seconds`, a third of the records arrays; return the account of all of them."""
     rng, account = random.Random(seed), Account()
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, linger_ms=10, acks="all", enable_idempotence=True, max_batch_size=128 * 1024
+        bootstrap_servers=bootstrap,
+        linger_ms=10,
+        acks="all",
+        enable_idempotence=True,
+        max_batch_size=128 * 1024,
+        request_timeout_ms=PATIENCE_MS,
     )
     await producer.start()
     sent, began, waiting = 0, time.monotonic(), []
