@@ -13,8 +13,10 @@ import numpy.typing as npt
 from pipeline.decode.batch import decode_errors, decode_operations, decode_samples
 from pipeline.decode.derived import derived_outcome, durations_us
 from pipeline.decode.events import Error, Event, Operation, Sample
+from pipeline.decode.ledger_header import places_of
 from pipeline.decode.result import Decoded
 from pipeline.lander.fingerprint import fingerprint
+from pipeline.lander.ledger_columns import event_ledger
 from pipeline.lander.records import Record
 from pipeline.lander.rows import Column, Origin, Rows
 from pipeline.lander.tables import ERRORS, OPERATIONS, SAMPLES, Table
@@ -25,10 +27,14 @@ Int64s = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class EventRows:
-    """Rows, and how many events were passed over because the aggregator refuses them too, and says so."""
+    """Rows, and how many events were passed over because the aggregator refuses them too, and says so.
+
+    `malformed` ledger headers were passed over too.
+    """
 
     rows: Rows
     refused: int
+    malformed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,10 @@ def _rows(
     columns["metadata"] = [bytes(event.metadata) for event in events]
     columns["timestamp"] = np.fromiter((event.timestamp_ms for event in events), np.int64, len(events))
     columns |= _origin(records, record_of, reading.epoch) | {"idx": index_of}
+    places = places_of([record.headers for record in records])
+    columns |= event_ledger(places, record_of, index_of)
     rows = Rows(table, len(events), columns, lambda row: Origin(records[int(record_of[row])], int(index_of[row])))
-    return EventRows(rows, len(decoded.events) - len(events) + len(decoded.rejections))
+    return EventRows(rows, len(decoded.events) - len(events) + len(decoded.rejections), places.malformed)
 
 
 def _without_future(decoded: Decoded[E], records: Sequence[Record], limit_ms: int) -> tuple[list[E], Int64s, Int64s]:

@@ -30,7 +30,7 @@ class Loop:
     """One lander's state: a batch that gathers, and at most one that is landing.
 
     So memory holds two batches and what aiokafka has fetched ahead, however long ClickHouse is away. `counts` has rows
-    by table since the start, and `refused` (the aggregator's dead letters) and `landing` (ours).
+    by table since the start, and `refused` (the aggregator's dead letters), `landing` (ours) and `malformed headers`.
     """
 
     def __init__(
@@ -104,6 +104,7 @@ class Loop:
         unusable = contents.unusable + [one for some in refused for one in some]
         self.counts["landing"] += await send_dead_letters(self._producer, unusable, self._settings)
         self.counts["refused"] += contents.refused
+        self.counts["malformed headers"] += contents.malformed
         try:
             await self._consumer.commit(batch.next_offsets())
         except _LOST_OWNERSHIP as error:

@@ -4,7 +4,8 @@ A file is ``NNN_name.sql`` and holds one statement. ``{database}``, ``{on_cluste
 the retention settings stand for what differs; any other brace is ClickHouse's own (a view's parameter). On a cluster
 a file that begins with ``-- sharding: EXPRESSION`` makes two statements: the replicated table ``x_local`` on every
 host, and ``x``, Distributed over it. The expression depends on the row's identity alone, so that all copies and
-versions of a row meet on one shard, where FINAL can merge them.
+versions of a row meet on one shard, where FINAL can merge them. A file that alters a table has its name and begins in
+the same way: ``x_local`` is altered, and ``x``, which holds nothing itself, is made anew with its columns.
 """
 
 from __future__ import annotations
@@ -77,8 +78,9 @@ def render(migration: Migration, settings: Settings, cluster: str = "") -> list[
     if not (distributed and sharding):
         return [statement]
     table = migration.name
+    make = "CREATE OR REPLACE TABLE" if statement.startswith("ALTER") else "CREATE TABLE IF NOT EXISTS"
     over = (
-        f"CREATE TABLE IF NOT EXISTS {settings.database}.{table} ON CLUSTER '{cluster}' "
+        f"{make} {settings.database}.{table} ON CLUSTER '{cluster}' "
         f"AS {settings.database}.{table}_local "
         f"ENGINE = Distributed('{cluster}', '{settings.database}', '{table}_local', {sharding[1]})"
     )

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from pipeline.decode.ledger_header import Place, place_of_letter
+from pipeline.lander.ledger_columns import letter_ledger
 from pipeline.lander.records import Record
 from pipeline.lander.rows import Column, Origin, Rows
 from pipeline.lander.tables import ALERT_FIELDS, ALERT_TIMES, ALERTS, DEAD_LETTERS, WINDOW_FIELDS, WINDOW_STATS
@@ -75,8 +77,13 @@ def dead_letter_rows(letters: Sequence[tuple[Record, DeadLetter]]) -> Rows:
         "value": [_bytes(letter.value_base64) for _, letter in letters],
         "headers": [msgspec.json.encode(letter.headers) for _, letter in letters],
         "received_at": [record.timestamp for record, _ in letters],
+        **letter_ledger([_place(letter) for _, letter in letters]),
     }
     return Rows(DEAD_LETTERS, len(letters), columns, lambda row: Origin(letters[row][0], None))
+
+
+def _place(letter: DeadLetter) -> Place | None:
+    return place_of_letter([(one.name, _bytes(one.value_base64)) for one in letter.headers], letter.index)
 
 
 def _bytes(encoded: str | None) -> bytes:

@@ -12,6 +12,7 @@ from pipeline.settings import Settings
 SETTINGS = Settings(database="watch", raw_days=12)
 ALL = read_migrations()
 TABLES = [migration for migration in ALL if "CREATE TABLE" in migration.text]
+CHANGES = [migration for migration in ALL if "ALTER TABLE" in migration.text]
 
 
 def named(migration: Migration) -> str:
@@ -43,6 +44,14 @@ def test_a_table_of_a_cluster_is_replicated_and_distributed_by_its_identity(migr
     assert "ENGINE = ReplicatedReplacingMergeTree" in local
     assert distributed.startswith(f"CREATE TABLE IF NOT EXISTS watch.{migration.name} ")
     assert f"Distributed('main', 'watch', '{migration.name}_local', cityHash64(" in distributed
+
+
+@pytest.mark.parametrize("migration", CHANGES, ids=named)
+def test_a_changed_table_of_a_cluster_is_made_anew_where_it_is_distributed(migration: Migration) -> None:
+    local, distributed = render(migration, SETTINGS, cluster="main")
+    (made,) = [render(table, SETTINGS, cluster="main")[1] for table in TABLES if table.name == migration.name]
+    assert local.startswith(f"ALTER TABLE watch.{migration.name}_local ")
+    assert distributed == made.replace("CREATE TABLE IF NOT EXISTS", "CREATE OR REPLACE TABLE")
 
 
 @pytest.mark.parametrize("migration", TABLES, ids=named)
