@@ -22,13 +22,17 @@ class Outage:
         self._ask = ask
         self._since_s: float | None = None
 
-    async def is_on(self) -> bool:
-        """Return whether Kafka is away now: then nothing can move, and nothing is stuck. Takes up to 10 s."""
+    async def is_on(self, since_s: float | None = None) -> bool:
+        """Return whether Kafka is away now: then nothing can move, and nothing is stuck. Takes up to 10 s.
+
+        `since_s`: from when on the caller has waited for it, on the loop's clock.
+        """
         now_s, reason = asyncio.get_running_loop().time(), await self._ask()
         if reason is None:
             self._over(now_s)
             return False
-        self._since_s = now_s if self._since_s is None else self._since_s
+        if self._since_s is None:
+            self._since_s = now_s if since_s is None else since_s
         log.warning(
             "Kafka does not answer for %.0f s: %s. The worker waits for it and goes on where it stands.",
             *(now_s - self._since_s, reason),
@@ -37,10 +41,10 @@ class Outage:
 
     async def through(self, work: Awaitable[None]) -> None:
         """Wait for work however long Kafka is away, and say what it waits for. Cancelled, it cancels the work."""
-        task = asyncio.ensure_future(work)
+        task, began_s = asyncio.ensure_future(work), asyncio.get_running_loop().time()
         try:
             while not (await asyncio.wait({task}, timeout=ASK_SECONDS))[0]:
-                await self.is_on()
+                await self.is_on(began_s)
         finally:
             task.cancel()
         self._over(asyncio.get_running_loop().time())

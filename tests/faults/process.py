@@ -58,6 +58,11 @@ class WorkerProcess:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended since."""
+        return self._process is not None and self._process.poll() is None
+
     def stop(self) -> None:
         """Tell it to stop, and wait until it has."""
         if self._process is None or self._process.poll() is not None:

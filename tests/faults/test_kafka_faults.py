@@ -1,0 +1,91 @@
+"""Kafka freezes or dies under load and comes back: no worker leaves, and every event is counted exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.embedded.kafka import EmbeddedKafka
+from pipeline.settings import Settings
+from pipeline.topic_admin import ensure_topics
+from pipeline.topics import topics_of
+from tests.faults.ledger import panes_account, wait_until_counted
+from tests.faults.process import WorkerProcess
+from tests.faults.test_kill_workers import closed_like
+from tests.faults.traffic import publish
+
+EVENTS = 40_000
+SECONDS = 40.0
+AT_WORK_SECONDS = 12
+JOINING_SECONDS = 1.5  # so long after its start a worker is about to join its group
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[EmbeddedKafka]:
+    """A Kafka that no other test needs."""
+    with EmbeddedKafka(Settings(home=tmp_path / "kafka", kafka_port=0)) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def frozen(server: EmbeddedKafka) -> Iterator[None]:
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def dead(server: EmbeddedKafka) -> Iterator[None]:
+    server.kill()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@pytest.mark.parametrize("seconds", [30, 180])
+@pytest.mark.parametrize("away", [frozen, dead])
+async def test_workers_outlive_an_outage_and_count_everything_once(
+    own_kafka: EmbeddedKafka,
+    tmp_path: Path,
+    away: Callable[[EmbeddedKafka], contextlib.AbstractContextManager[None]],
+    seconds: int,
+) -> None:
+    seed = int(os.environ.get("SEED", random.randrange(10**6)))
+    print(f"SEED={seed}")
+    settings = Settings(kafka=own_kafka.bootstrap, home=tmp_path)
+    await ensure_topics(settings)
+    topics, kafka = topics_of(settings), own_kafka.bootstrap
+    late_comer = WorkerProcess("evaluator", settings, "evaluator-2")
+    with (
+        WorkerProcess("aggregator", settings, "aggregator-1") as aggregator,
+        WorkerProcess("evaluator", settings, "evaluator-1") as evaluator,
+        contextlib.closing(late_comer),
+    ):
+        publishing = asyncio.create_task(publish(kafka, topics.operations, events=EVENTS, seconds=SECONDS, seed=seed))
+        await asyncio.sleep(AT_WORK_SECONDS)
+        late_comer.start()
+        await asyncio.sleep(JOINING_SECONDS)
+        with away(own_kafka):
+            await asyncio.sleep(seconds)
+        account = await publishing
+        marks = await wait_until_counted(kafka, topics.panes, EVENTS, 60)
+        await closed_like(kafka, topics.closed_panes, account, 90)
+        for worker in (aggregator, evaluator, late_comer):
+            assert worker.alive, f"{worker.log.name}: left because Kafka was away"
+        assert "Kafka does not answer" in aggregator.log.read_text()
+    assert (sum(mark.operations for mark in marks.values()), sum(mark.late for mark in marks.values())) == (EVENTS, 0)
+    found, complaints = await panes_account(kafka, topics.panes)
+    assert complaints == []
+    assert found == account
