@@ -17,7 +17,9 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 
 @pytest.mark.parametrize(
-    ("module", "loses"), [("pipeline.cli.main", False), ("tests.faults.not_held_back", True)], ids=["ours", "broken"]
+    ("module", "loses"),
+    [("pipeline.cli.main", False), ("tests.faults.breakages.not_held_back", True)],
+    ids=["ours", "broken"],
 )
 async def test_a_commit_that_is_not_held_back_loses_events_at_a_kill(
     stack_settings: Settings, module: str, *, loses: bool
