@@ -4,14 +4,18 @@
 
 An event is a JSON object; the contract is in `schemas/`. Operations go to `events.operations`, errors to
 `events.errors`. The key may be anything, and a JSON array of events in one record is as good as one event.
+
+A header that numbers the events is optional. With it, `pipeline ledger` tells whether any was lost on the way.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import random
+import socket
 import sys
 import time
 import uuid
@@ -20,8 +24,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 
 KAFKA = os.environ.get("PIPELINE_KAFKA", "localhost:9092")
+PRODUCER_ID = f"shop@{socket.gethostname()}"  # the same after a restart
+BOOT_ID = uuid.uuid4().hex  # another one after each restart
 CALLS = 50
 FAILING_RATIO = 0.1
+sequence = itertools.count()  # 0, 1, 2, … over all topics: every event has a number, and none is given twice
 
 
 def event(kind: str, **fields: object) -> bytes:
@@ -33,6 +40,11 @@ def event(kind: str, **fields: object) -> bytes:
         "service": "shop",
     }
     return json.dumps(common | fields).encode()
+
+
+def ledger() -> list[tuple[str, bytes]]:
+    """Return the headers of the next event: producer, boot and number."""
+    return [("pipeline-ledger", f"{PRODUCER_ID}/{BOOT_ID}/{next(sequence)}".encode())]
 
 
 async def pay() -> None:
@@ -50,10 +62,12 @@ async def call_and_publish(producer: AIOKafkaProducer) -> None:
     except ConnectionError as error:
         success = False
         about = {"operation": "pay", "severity": "error", "error_type": type(error).__name__, "message": str(error)}
-        await producer.send("events.errors", event("error", **about))
+        await producer.send("events.errors", event("error", **about), headers=ledger())
     duration_ms = (time.perf_counter() - started) * 1_000
     await producer.send(
-        "events.operations", event("operation", operation="pay", duration_ms=duration_ms, success=success)
+        "events.operations",
+        event("operation", operation="pay", duration_ms=duration_ms, success=success),
+        headers=ledger(),
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import uuid
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -14,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from pipeline.cli.topic_reader import unreachable
+from pipeline.decode.ledger_header import Numbering
 from pipeline.decode.line import parse_line
 from pipeline.errors import FatalError, RejectedEvent
 from pipeline.settings import Settings
@@ -28,7 +31,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Publisher:
-    """Sends what it is given in its order, each topic's events to one partition.
+    """Sends what it is given in its order, each topic's events to one partition, numbered for the loss ledger.
 
     `sent` counts lines given to the producer by topic, `acknowledged` those that Kafka has taken, both by line;
     `refused` are the lines that are no event, at most `KEEP` of the `refusals` counted.
@@ -44,6 +47,7 @@ class Publisher:
         self.lines = 0
         self._topics = topics_of(settings)
         self._producer = producer
+        self._numbering = Numbering(f"publish@{socket.gethostname()}", uuid.uuid4().hex)
         self._partition = zlib.crc32(name.encode()) % settings.partitions
         self._failure: BaseException | None = None
 
@@ -60,7 +64,9 @@ class Publisher:
                 refused.append(Refused(self.lines, rejection.reason))
                 continue
             self._raise_failure()
-            future = await self._producer.send(topic, line, partition=self._partition)
+            future = await self._producer.send(
+                topic, line, partition=self._partition, headers=self._numbering.headers()
+            )
             self.sent[topic] += 1
             future.add_done_callback(lambda done, topic=topic: self._on_done(done, topic))
         self.refusals += len(refused)

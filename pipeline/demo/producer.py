@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
+import uuid
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from pipeline.decode.ledger_header import Numbering
 from pipeline.demo.traffic import Record, Traffic
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
@@ -17,7 +20,7 @@ _CATCH_UP_SECONDS = 1.0  # after a pause (a laptop that slept) no more than this
 
 
 class DemoProducers:
-    """All four services in one producer.
+    """All four services in one producer, whose events are numbered for the loss ledger.
 
     - `sent`, `acknowledged`: events (elements of arrays, and bad ones, counted each), given to and taken by Kafka
     - `unknown`: events whose fate Kafka did not tell; a reckoning can't be exact with any
@@ -33,6 +36,7 @@ class DemoProducers:
         topics = topics_of(settings)
         self._topic_of = {"operation": topics.operations, "error": topics.errors}
         self._bootstrap = settings.kafka
+        self._numbering = Numbering(f"demo@{socket.gethostname()}", uuid.uuid4().hex)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop` is set; returns when the fate of everything sent is known."""
@@ -62,7 +66,9 @@ class DemoProducers:
         """Publish one call, or one array of calls; return how many events that was."""
         records = self._traffic.call(time.time_ns() // 1_000_000, self.elapsed_s)
         for record in records:
-            future = await producer.send(self._topic_of[record.kind], record.value)
+            future = await producer.send(
+                self._topic_of[record.kind], record.value, headers=self._numbering.headers(record.events)
+            )
             self.sent += record.events
             future.add_done_callback(lambda done, record=record: self._on_done(done, record))
         return sum(record.events for record in records)

@@ -106,6 +106,20 @@ def test_a_batch_of_records_has_its_producers_once_and_its_malformed_headers_cou
     assert places.malformed == 2
 
 
+HEADERS = st.from_regex(rb"\A[ab]/[01]/[0-9]{1,17}(/[0-9])?\Z") | st.binary(max_size=8)
+
+
+@given(st.lists(HEADERS, max_size=20))
+def test_a_batch_says_what_its_headers_say_one_by_one(values: list[bytes]) -> None:
+    places = places_of([[(HEADER, value)] for value in values])
+    alone = [parse(value) for value in values]
+    assert places.malformed == alone.count(None)
+    for name, sequence, place in zip(places.name_of, places.sequences, alone, strict=True):
+        told = None if name < 0 else (*places.names[name], sequence)
+        assert told == (place and place[:3])
+    assert len(set(places.names)) == len(places.names)
+
+
 def test_a_dead_letter_stands_for_its_element_or_for_the_whole_record() -> None:
     headers: Headers = [(HEADER, b"a/1/100/5")]
     assert place_of_letter(headers, None) == Place("a", "1", 100, 5)
