@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +22,7 @@ from pipeline.embedded.folder_lock import FolderLock
 from pipeline.embedded.jars import ensure_jars
 from pipeline.embedded.kafka_config import (
     NodePaths,
+    SecondListener,
     java_command,
     logging_properties,
     server_properties,
@@ -43,15 +45,25 @@ class EmbeddedKafka:
     """One Kafka node that keeps its data in ``settings.home / "kafka-data"`` and listens on the loopback alone.
 
     Started again, by the same object or another on the same folder, it has the data that it had, also after
-    `kill` or a crash. An object keeps the port of its first start. If this process dies, so does Kafka.
+    `kill` or a crash. An object keeps the port of its first start. If this process dies, so does Kafka. `changed` has
+    properties of Kafka in place of ours.
     """
 
-    def __init__(self, settings: Settings, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        console: Console | None = None,
+        *,
+        second: SecondListener | None = None,
+        changed: Mapping[str, str] | None = None,
+    ) -> None:
         self._settings = settings
         self._console = console or Console(stderr=True)
         self._paths = NodePaths(settings.home.absolute())
         self._lock = FolderLock(self._paths.lock)
         self._port = settings.kafka_port
+        self._second = second
+        self._changed = changed
         self._child: ChildProcess | None = None
 
     @property
@@ -132,7 +144,8 @@ class EmbeddedKafka:
     def _launch(self, command: list[str], port: int, controller_port: int) -> bool:
         """Start the node on these ports; return False when another program took one of them meanwhile."""
         paths = self._paths
-        write_properties(paths.properties, server_properties(paths.log_dirs, port, controller_port))
+        wanted = server_properties(paths.log_dirs, port, controller_port, self._second, self._changed)
+        write_properties(paths.properties, wanted)
         log_begin = paths.log.stat().st_size if paths.log.exists() else 0
         self._child = ChildProcess(command, paths.output)
         remember(paths.pid, self._child.pid)

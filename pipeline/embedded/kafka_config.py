@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,13 +61,29 @@ class NodePaths:
         return self.home / "logs" / "kafka.out"
 
 
-def server_properties(log_dirs: Path, port: int, controller_port: int) -> dict[str, str]:
-    """Return Kafka's `server.properties`."""
+@dataclass(frozen=True, slots=True)
+class SecondListener:
+    """One more place where the node listens, and the port that it tells clients to come to: that of a proxy, say."""
+
+    port: int
+    advertised_port: int
+
+
+def server_properties(
+    log_dirs: Path,
+    port: int,
+    controller_port: int,
+    second: SecondListener | None = None,
+    changed: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Return Kafka's `server.properties`; what is `changed` takes the place of what stands here."""
     return {
         **_node(log_dirs, port, controller_port),
         **_one_replica(),
         **_sizes(),
         **_quick(),
+        **(_two_listeners(port, controller_port, second) if second else {}),
+        **(changed or {}),
     }
 
 
@@ -83,6 +99,15 @@ def _node(log_dirs: Path, port: int, controller_port: int) -> dict[str, str]:
         "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}",
         "log.dirs": str(log_dirs),
         "auto.create.topics.enable": "false",
+    }
+
+
+def _two_listeners(port: int, controller_port: int, second: SecondListener) -> dict[str, str]:
+    first, other = f"PLAINTEXT://{LOOPBACK}:{port}", f"SECOND://{LOOPBACK}"
+    return {
+        "listeners": f"{first},{other}:{second.port},CONTROLLER://{LOOPBACK}:{controller_port}",
+        "advertised.listeners": f"{first},{other}:{second.advertised_port}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SECOND:PLAINTEXT,CONTROLLER:PLAINTEXT",
     }
 
 
