@@ -30,13 +30,12 @@ from pipeline.faust_ext.batch import Batch
 from pipeline.faust_ext.clock import wall_ms
 from pipeline.faust_ext.producer import Outgoing
 from pipeline.faust_ext.rewind import Rewinder
-from pipeline.faust_ext.watchdog import Watchdog
+from pipeline.faust_ext.watchdog import FETCH_IS_FRESH_MS, Watchdog, place_of
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 
 log = logging.getLogger(__name__)
 
-FETCH_IS_FRESH_MS = 2_000
 TABLE_LIMIT = 100_000
 """Series names kept interned; more are forgotten and looked up anew."""
 
@@ -152,10 +151,7 @@ class Aggregator:
     async def _settle(self, now_ms: int) -> None:
         consumer = self.app.consumer
         self._watchdog.check(
-            {
-                f"{tp.topic}-{tp.partition}": (p.next_offset, consumer.at_end(tp, FETCH_IS_FRESH_MS, now_ms))
-                for tp, p in self.partitions.items()
-            },
+            {source_name(tp): place_of(consumer, tp, p.next_offset, now_ms) for tp, p in self.partitions.items()},
             now_ms,
         )
         await self._rewinder.look(self.app, {tp: p.next_offset for tp, p in self.partitions.items()}, now_ms)

@@ -35,13 +35,12 @@ from pipeline.faust_ext.batch import Batch
 from pipeline.faust_ext.clock import wall_ms
 from pipeline.faust_ext.lease import Lease
 from pipeline.faust_ext.rewind import Rewinder
-from pipeline.faust_ext.watchdog import Watchdog
+from pipeline.faust_ext.watchdog import Watchdog, place_of
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 
 log = logging.getLogger(__name__)
 
-FETCH_IS_FRESH_MS = 2_000
 LIVE_MS = 1_000
 SOURCES_MS = 5_000
 FORGET_MS = 60_000
@@ -282,8 +281,7 @@ class Evaluator:
         consumer = self.app.consumer
         tps = [tp for number in self.shards for tp in self._tps(number)]
         self._watchdog.check(
-            {f"{tp[0]}-{tp[1]}": (self._position(tp), consumer.at_end(tp, FETCH_IS_FRESH_MS, now_ms)) for tp in tps},
-            now_ms,
+            {f"{tp[0]}-{tp[1]}": place_of(consumer, tp, self._position(tp), now_ms) for tp in tps}, now_ms
         )
         await self._rewinder.look(self.app, {tp: self._position(tp) for tp in tps}, now_ms)
 

@@ -2,7 +2,7 @@
 
 What is bent, and why (each held by a test):
 
-- `getmany` yields one message per partition and fetch (speed).
+- `getmany` yields one message per partition and fetch, and applies changelogs to their tables by itself (speed).
 - Source partitions are read only after `perform_seek` of the present generation: stock Faust fetches during recovery
   and its streams silently skip what arrives then.
 - Offsets of batch topics are committed by their owner alone, with metadata, never because a message was acked.
@@ -28,6 +28,7 @@ from faust.types import TP
 
 from pipeline.errors import FatalError
 from pipeline.faust_ext.batch import Batch, message_of
+from pipeline.faust_ext.changelogs import behind, restore_tables
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         self.batch_topics: frozenset[str] = self.app.batch_topics
         self._next_fetch: dict[TP, int] = {}  # where the next batch of each partition must start
         self._dropped: set[TP] = set()  # fetched but not delivered: to be read again
+        self._skipped_changelogs = False  # the same of changelogs
         self._seeked_generation: int | None = None
         self._seeks = 0  # grows with each seek: what was fetched across one may lie anywhere
         self._assigned_in = 0  # the rebalance that the present assignment came from
@@ -124,19 +126,20 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         return await self._thread.getmany(wanted, timeout)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's shape
-        """Yield one message per fetched partition of batch topics, one per record of all others."""
+        """Yield one message per fetched partition of batch topics; all other topics are changelogs of tables."""
         await self._read_dropped_again()
         generation, seeks = self.app.consumer_generation_id, self._seeks
         records, active = await self._wait_next_records(timeout)
         if not records or self.should_stop:
             return
-        plain = {tp: found for tp, found in records.items() if tp.topic not in self.batch_topics}
+        changelogs = {tp: found for tp, found in records.items() if tp.topic not in self.batch_topics}
         waiting = {tp: found for tp, found in records.items() if tp.topic in self.batch_topics}
         self._dropped.update(waiting)
-        for tp, record in self.scheduler.iterate(plain):
-            if self._is_stale(tp, generation, active):
-                break
-            yield tp, self._to_message(tp, record)
+        if changelogs:
+            if any(self._is_stale(tp, generation, active) for tp in changelogs):
+                self._skipped_changelogs = True
+            else:
+                restore_tables(self.app, changelogs)
         for tp, found in waiting.items():
             if self._seeks != seeks or self._is_stale(tp, generation, active):
                 continue
@@ -155,6 +158,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
     async def _read_dropped_again(self) -> None:
         again = {tp: self._next_fetch[tp] for tp in self._dropped & self.assignment() if tp in self._next_fetch}
         self._dropped.clear()
+        if self._skipped_changelogs and self.app.in_recovery and self.flow_active:
+            self._skipped_changelogs = False
+            again |= {tp: offset for tp, offset in behind(self.app).items() if tp in self.assignment()}
         if again:
             await self._seek_if_ours(again)
 
@@ -204,10 +210,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         await self._seek_if_ours({tp: offset})
 
     async def read_changelogs_again(self) -> None:
-        """Read on from what the tables have: Faust drops what it fetches as a rebalance ends, and then waits for it."""
-        recovery = self.app.tables.recovery
-        behind = {tp for tp, left in recovery.active_remaining().items() if left > 0} & self.assignment()
-        offsets = {tp: recovery.active_offsets[tp] + 1 for tp in behind}
+        """Read on from what the tables have: something on the way to them was skipped."""
+        offsets = {tp: offset for tp, offset in behind(self.app).items() if tp in self.assignment()}
         if offsets:
             log.warning("the recovery of tables stands still; reading %d changelogs again", len(offsets))
             await self._seek_if_ours(offsets)

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from faust.types import TP
 
 from pipeline.errors import PipelineError
+
+FETCH_IS_FRESH_MS = 2_000
+"""A fetch that was answered within this time says where the end is."""
 
 WATCHED_MS = 5_000
 """The time between two looks counts up to this."""
@@ -36,19 +42,38 @@ class Standstill:
         return self._stood_ms
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a partition stands. `waits`: its next records were fetched, and wait until the worker has done others.
+
+    One that waits its turn in a backlog is not stuck as long as the worker gets on with anything.
+    """
+
+    position: int
+    at_end: bool
+    waits: bool = False
+
+
+def place_of(consumer: Any, tp: TP, position: int, now_ms: int) -> Place:
+    """Return where a partition stands whose owner is at `position`."""
+    return Place(position, consumer.at_end(tp, FETCH_IS_FRESH_MS, now_ms), consumer.next_fetch(tp) != position)
+
+
 @dataclass(slots=True)
 class Watchdog:
     """Raises when a partition lags and its position has not moved for `stuck_ms`. Time is an argument."""
 
     stuck_ms: int
-    _stood: dict[Hashable, Standstill] = field(default_factory=dict)
+    _stood: dict[str, Standstill] = field(default_factory=dict)
 
-    def check(self, positions: Mapping[Hashable, tuple[int, bool]], now_ms: int) -> None:
-        """Look at (position, whether it is at the end) of every partition; StuckError for a stuck one, once."""
-        for partition in set(self._stood) - set(positions):
+    def check(self, places: Mapping[str, Place], now_ms: int) -> None:
+        """Look at every partition of the worker; StuckError for a stuck one, once."""
+        for partition in set(self._stood) - set(places):
             del self._stood[partition]
-        for partition, (position, at_end) in positions.items():
-            stood_ms = self._stood.setdefault(partition, Standstill()).look(None if at_end else position, now_ms)
+        done = sum(place.position for place in places.values())
+        for partition, place in places.items():
+            progress = None if place.at_end else (place.position, done if place.waits else None)
+            stood_ms = self._stood.setdefault(partition, Standstill()).look(progress, now_ms)
             if stood_ms > self.stuck_ms:
                 self._stood.clear()
-                raise StuckError(f"{partition} lags and has stood at offset {position} for {stood_ms // 1000} s")
+                raise StuckError(f"{partition} lags and has stood at offset {place.position} for {stood_ms // 1000} s")
