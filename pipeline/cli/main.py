@@ -7,6 +7,7 @@ from aiokafka.errors import KafkaError
 
 from pipeline.cli.alerts import alerts
 from pipeline.cli.console import fail, warnings_to_user
+from pipeline.cli.dead import dead
 from pipeline.cli.demo import demo
 from pipeline.cli.doctor import doctor
 from pipeline.cli.publish import publish
@@ -36,6 +37,7 @@ _PANELS = {
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)
+app.add_typer(dead, name="dead", rich_help_panel="Look")
 
 
 def main() -> None:

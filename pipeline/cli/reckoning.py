@@ -113,7 +113,8 @@ async def _is_read(progress: Progress) -> bool:
 def _stored(settings: Settings) -> Stored:
     with history(settings) as client:
         in_slots, rows = client.query("SELECT sum(in_slots), sum(in_raw) FROM reckoning").result_rows[0]
-        landing = client.query("SELECT count() FROM dead_letters WHERE reason = 'landing'").result_rows[0][0]
+        unlanded = "SELECT count() FROM dead_letters WHERE reason = 'landing' AND state != 'landed'"
+        landing = client.query(unlanded).result_rows[0][0]
     return Stored(in_slots=int(in_slots), rows=int(rows), landing=int(landing))
 
 

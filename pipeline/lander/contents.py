@@ -14,11 +14,11 @@ from pipeline.lander.late_rows import late_rows
 from pipeline.lander.records import Record
 from pipeline.lander.rows import Origin, Rows
 from pipeline.lander.slot_rows import Received, mark_rows, slot_rows
-from pipeline.lander.told_rows import alert_rows, dead_letter_rows, window_stats_rows
+from pipeline.lander.told_rows import alert_rows, dead_letter_rows, dead_outcome_rows, window_stats_rows
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from schemas import structs
-from schemas.structs import Alert, DeadLetter, StatsRecord
+from schemas.structs import Alert, DeadLetter, DeadOutcome, StatsRecord
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ def read_contents(records: Iterable[Record], settings: Settings) -> Contents:
         topics.panes: _read_panes,
         topics.stats: lambda some, bad: [window_stats_rows(list(_told(some, StatsRecord, bad)), settings.epoch)],
         topics.alerts: lambda some, bad: [alert_rows(list(_told(some, Alert, bad)))],
-        topics.dead: lambda some, bad: [dead_letter_rows(list(_told(some, DeadLetter, bad)))],
+        topics.dead: _read_dead,
         topics.late: lambda some, bad: [late_rows(list(_late(some, bad)))],
     }
     refused = malformed = 0
@@ -84,6 +84,13 @@ def _read_panes(records: Sequence[Record], unusable: list[Unusable]) -> list[Row
     return [slot_rows(received), mark_rows(received)]
 
 
+def _read_dead(records: Sequence[Record], unusable: list[Unusable]) -> list[Rows]:
+    told = list(_told(records, (DeadLetter, DeadOutcome), unusable))
+    letters = [(record, one) for record, one in told if isinstance(one, DeadLetter)]
+    outcomes = [(record, one) for record, one in told if isinstance(one, DeadOutcome)]
+    return [dead_letter_rows(letters), dead_outcome_rows(outcomes)]
+
+
 def _late(records: Sequence[Record], unusable: list[Unusable]) -> Iterable[tuple[Record, panes_records.LateEvents]]:
     for record in records:
         try:
@@ -92,7 +99,9 @@ def _late(records: Sequence[Record], unusable: list[Unusable]) -> Iterable[tuple
             unusable.append(_unreadable(record, error))
 
 
-def _told(records: Sequence[Record], kind: type[T], unusable: list[Unusable]) -> Iterable[tuple[Record, T]]:
+def _told(
+    records: Sequence[Record], kind: type[T] | tuple[type[T], ...], unusable: list[Unusable]
+) -> Iterable[tuple[Record, T]]:
     for record in records:
         try:
             told = structs.decode(record.value or b"")

@@ -32,6 +32,7 @@ def intervals(settings: Settings) -> dict[str, str]:
         "window_stats_log": slots,
         "alerts_log": alerts,
         "dead_letters_log": raw,
+        "dead_outcomes_log": raw,
         "late_events_log": raw,
     }
 

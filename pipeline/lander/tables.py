@@ -126,11 +126,18 @@ DEAD_LETTERS = _table(
     "appended_at",
     {"epoch": U32, "topic": TEXT, "partition": U32, "offset": U64, "idx": pa.int32(), "appended_at": TIME},
     {"reason": TEXT, "detail": TEXT, "key": BYTES, "value": BYTES, "value_bytes": U64, "truncated": BOOL},
-    {"headers": BYTES, "received_at": TIME, **_LEDGER, "events": U32},
+    {"headers": BYTES, "received_at": TIME, **_LEDGER, "events": U32, "attempt": U32},
+)
+DEAD_OUTCOMES = _table(
+    "dead_outcomes_log",
+    "decided_at",
+    {"epoch": U32, "topic": TEXT, "partition": U32, "offset": U64, "idx": pa.int32(), "decided_at": TIME},
+    {"outcome": TEXT, "attempt": U32, "received_at": TIME},
 )
 LATE_EVENTS = _table(
     "late_events_log",
     "pane_start",
     {"epoch": U32, "topic": TEXT, "partition": U32, "offset": U64, "idx": U32, "pane_start": TIME, "received_at": TIME},
 )
-ALL = (OPERATIONS, ERRORS, SAMPLES, SLOTS, SOURCE_MARKS, WINDOW_STATS, ALERTS, DEAD_LETTERS, LATE_EVENTS)
+_EVENTS = (OPERATIONS, ERRORS, SAMPLES)
+ALL = (*_EVENTS, SLOTS, SOURCE_MARKS, WINDOW_STATS, ALERTS, DEAD_LETTERS, LATE_EVENTS, DEAD_OUTCOMES)

@@ -11,8 +11,16 @@ from pipeline.decode.ledger_header import Place, place_of_letter
 from pipeline.lander.ledger_columns import letter_ledger
 from pipeline.lander.records import Record
 from pipeline.lander.rows import Column, Origin, Rows
-from pipeline.lander.tables import ALERT_FIELDS, ALERT_TIMES, ALERTS, DEAD_LETTERS, WINDOW_FIELDS, WINDOW_STATS
-from schemas.structs import Alert, DeadLetter, StatsRecord, WindowStats
+from pipeline.lander.tables import (
+    ALERT_FIELDS,
+    ALERT_TIMES,
+    ALERTS,
+    DEAD_LETTERS,
+    DEAD_OUTCOMES,
+    WINDOW_FIELDS,
+    WINDOW_STATS,
+)
+from schemas.structs import Alert, DeadLetter, DeadOutcome, StatsRecord, WindowStats
 
 
 def dimensions_text(dimensions: Mapping[str, str]) -> str:
@@ -78,8 +86,23 @@ def dead_letter_rows(letters: Sequence[tuple[Record, DeadLetter]]) -> Rows:
         "headers": [msgspec.json.encode(letter.headers) for _, letter in letters],
         "received_at": [record.timestamp for record, _ in letters],
         **letter_ledger([_place(letter) for _, letter in letters]),
+        "attempt": [letter.attempt for _, letter in letters],
     }
     return Rows(DEAD_LETTERS, len(letters), columns, lambda row: Origin(letters[row][0], None))
+
+
+def dead_outcome_rows(outcomes: Sequence[tuple[Record, DeadOutcome]]) -> Rows:
+    """Return a row for every decision about a dead letter in a batch."""
+    columns: dict[str, Column] = {
+        name: [getattr(outcome, name) for _, outcome in outcomes]
+        for name in ("epoch", "topic", "partition", "offset", "outcome", "attempt")
+    }
+    columns |= {
+        "idx": [-1 if outcome.index is None else outcome.index for _, outcome in outcomes],
+        "decided_at": [outcome.decided_ms for _, outcome in outcomes],
+        "received_at": [record.timestamp for record, _ in outcomes],
+    }
+    return Rows(DEAD_OUTCOMES, len(outcomes), columns, lambda row: Origin(outcomes[row][0], None))
 
 
 def _place(letter: DeadLetter) -> Place | None:

@@ -17,7 +17,7 @@ from schemas import structs
 from tests.contracts.history_fixture import History
 from tests.contracts.kafka_records import NOW_MS, FakeRecord, error, operation, records, sample
 from tests.contracts.snapshots import PANE_MS, block_of, mark, marks, snapshot
-from tests.contracts.told_records import alert, letter, stats
+from tests.contracts.told_records import alert, letter, outcome, stats
 
 pytestmark = pytest.mark.stack
 
@@ -70,6 +70,12 @@ WRITERS = [
     ),
     Writer(
         "late_events_log", "late_events", "idx", lambda: records("events.late", [panes_records.encode_late(_late())])
+    ),
+    Writer(
+        "dead_outcomes_log",
+        "dead_outcomes_log FINAL",
+        "attempt",
+        lambda: records("events.dead", [structs.encode(outcome(n)) for n in range(3)]),
     ),
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.structs import Alert, DeadLetter, ErrorsBySeverity, StatsRecord, WindowStats
+from schemas.structs import Alert, DeadLetter, DeadOutcome, ErrorsBySeverity, StatsRecord, WindowStats
 from tests.contracts.kafka_records import NOW_MS
 
 
@@ -92,3 +92,18 @@ def letter(offset: int = 0, **changes: Any) -> DeadLetter:
         **changes,
     }
     return DeadLetter(**fields)
+
+
+def outcome(offset: int = 0, **changes: Any) -> DeadOutcome:
+    """Return what became of the letter of that offset: it was replayed."""
+    fields: dict[str, Any] = {
+        "topic": "events.operations",
+        "partition": 3,
+        "offset": offset,
+        "epoch": 1,
+        "outcome": "replayed",
+        "attempt": 2,
+        "decided_ms": NOW_MS + 60_000,
+        **changes,
+    }
+    return DeadOutcome(**fields)

@@ -24,6 +24,12 @@ _GROUP = typer.main.get_command(app)
 assert isinstance(_GROUP, TyperGroup)
 COMMANDS = {name: command for name, command in _GROUP.commands.items() if isinstance(command, TyperCommand)}
 """The commands of `pipeline`, by name."""
+GROUPS = {
+    name: {part: command for part, command in group.commands.items() if isinstance(command, TyperCommand)}
+    for name, group in _GROUP.commands.items()
+    if isinstance(group, TyperGroup)
+}
+"""Those that have commands of their own, as `dead` has `list`."""
 SETTINGS = {f"PIPELINE_{name.upper()}" for name in Settings.model_fields}
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")

@@ -15,6 +15,7 @@ COMMANDS = (
     *("up", "demo", "aggregator", "evaluator", "lander"),
     *("publish", "stats", "alerts", "sql", "topics", "doctor", "reckon"),
 )
+DEAD = ("list", "show", "replay", "drop")
 PRINT_FACTS = ("up", "publish", "stats", "alerts", "sql", "topics", "doctor", "reckon")
 
 
@@ -33,7 +34,25 @@ def test_every_command_has_help_and_those_that_print_facts_have_json(name: str) 
     assert ("--json" in done.output) == (name in PRINT_FACTS)
 
 
-@pytest.mark.parametrize("arguments", [("stats",), ("alerts",), ("topics",), ("sql", "SELECT 1"), ("reckon",)])
+@pytest.mark.parametrize("name", DEAD)
+def test_every_command_about_dead_letters_has_help_and_json(name: str) -> None:
+    done = CliRunner().invoke(app, ["dead", name, "--help"])
+    assert done.exit_code == 0
+    assert "--json" in done.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("stats",),
+        ("alerts",),
+        ("topics",),
+        ("sql", "SELECT 1"),
+        ("reckon",),
+        ("dead", "list"),
+        ("dead", "drop", "--all"),
+    ],
+)
 def test_a_command_that_finds_no_pipeline_says_where_it_looked_and_what_to_do(
     lone_cli: Cli, arguments: tuple[str, ...]
 ) -> None:
