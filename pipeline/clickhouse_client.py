@@ -62,17 +62,22 @@ def parse_address(text: str) -> Address:
     )
 
 
-def connect(settings: Settings, *, reader: bool = False) -> Client:
+def connect(
+    settings: Settings, *, reader: bool = False, connect_seconds: float = 10, answer_seconds: float = 300
+) -> Client:
     """Return a client for `settings.clickhouse`, as its user, or with `reader` as the user who may only read.
 
     A password that the address does not name is that of the settings. It has no session, so threads may share it;
     it does not choose a database unless the address names one. Nothing is
-    compressed, which is the fastest on one machine. Raises FatalError for an address that can't be used, and
+    compressed, which is the fastest on one machine. A connection that takes `connect_seconds`, and a server that says
+    nothing for `answer_seconds`, are given up. Raises FatalError for an address that can't be used, and
     clickhouse_connect's errors when nobody answers.
     """
     arguments = _arguments(settings, reader=reader)
     pool = _pool(arguments["host"])
-    return clickhouse_connect.get_client(**arguments, pool_mgr=pool)
+    return clickhouse_connect.get_client(
+        **arguments, pool_mgr=pool, connect_timeout=connect_seconds, send_receive_timeout=answer_seconds
+    )
 
 
 async def connect_async(settings: Settings, *, reader: bool = False) -> AsyncClient:

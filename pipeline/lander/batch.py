@@ -10,34 +10,44 @@ from pipeline.lander.records import Record
 
 P = TypeVar("P")
 
-MAX_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 """Values in one batch: bounds memory when records are large."""
+POLL_RECORDS = 1_000
+"""Records that one poll adds at most, before their bytes are known."""
 
 
 @dataclass(slots=True)
 class Batch(Generic[P]):
     """Records as they were fetched, by partition. `P` names a partition.
 
-    `started_ms` is when the first record came, None as long as there is none.
+    `started_ms` is when the first record came, None as long as there is none; `largest_bytes` is its largest value.
     """
 
     records: dict[P, list[Record]] = field(default_factory=dict)
     length: int = 0
     value_bytes: int = 0
     started_ms: int | None = None
+    largest_bytes: int = 0
 
     def add(self, fetched: Mapping[P, Sequence[Record]], now_ms: int) -> None:
         """Append what was fetched; each partition's records follow on those that are there."""
         for partition, records in fetched.items():
             self.records.setdefault(partition, []).extend(records)
             self.length += len(records)
-            self.value_bytes += sum(len(record.value or b"") for record in records)
+            sizes = [len(record.value or b"") for record in records]
+            self.value_bytes += sum(sizes)
+            self.largest_bytes = max(self.largest_bytes, *sizes, 0)
         if self.started_ms is None and self.length:
             self.started_ms = now_ms
 
     def is_full(self, max_records: int) -> bool:
-        """Return whether nothing more may be added."""
-        return self.length >= max_records or self.value_bytes >= MAX_BYTES
+        """Return whether nothing more may be added: another record as large as the largest would be too much."""
+        return self.length >= max_records or self.value_bytes + self.largest_bytes > MAX_BYTES
+
+    def room(self, max_records: int) -> int:
+        """Return how many records to poll for, 1 or more: so few that as large ones as there are fit by their bytes."""
+        by_bytes = (MAX_BYTES - self.value_bytes) // max(self.largest_bytes, 1)
+        return max(1, min(max_records - self.length, by_bytes, POLL_RECORDS))
 
     def is_due(self, now_ms: int, wait_ms: int) -> bool:
         """Return whether its first record has waited long enough."""

@@ -16,10 +16,15 @@ from pipeline.lander.batch import Batch
 from pipeline.lander.contents import Unusable, read_contents
 from pipeline.lander.dead_letters import send_dead_letters
 from pipeline.lander.inserter import Inserter
-from pipeline.lander.rebalance import Ownership, check_offsets
+from pipeline.lander.rebalance import Ownership
 from pipeline.lander.rows import Rows
 from pipeline.settings import Settings
 
+LAND_ON_SECONDS = 5.0
+"""In a rebalance, how long the batch that is landing may take to be committed.
+
+Else members that join and leave every few seconds would stop all progress: each rebalance would let a batch go.
+"""
 _POLL_MS = 50
 _LOST_OWNERSHIP = (CommitFailedError, IllegalStateError, RebalanceInProgressError)
 
@@ -53,15 +58,13 @@ class Loop:
         await self._finish()
 
     async def _fetch(self) -> None:
-        ownership = self.ownership
-        if ownership.unchecked:
-            unchecked, ownership.unchecked = ownership.unchecked, set()
-            await check_offsets(self._consumer, unchecked, self._settings.epoch)
+        ownership, rows = self.ownership, self._settings.batch_rows
+        if not await ownership.check(self._consumer, self._settings.epoch):
+            return
         generation = ownership.generation
-        room = self._settings.batch_rows - self._gathering.length
-        self._pause(paused=self._gathering.is_full(self._settings.batch_rows))
+        self._pause(paused=self._gathering.is_full(rows))
         # Polled even when everything is paused: a consumer that stops polling is put out of its group.
-        fetched = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=max(room, 1))
+        fetched = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=self._gathering.room(rows))
         if generation == ownership.generation:
             self._gathering.add(fetched, _now_ms())
         else:
@@ -116,24 +119,32 @@ class Loop:
         return [Unusable(rows.origin_of(refusal.row), refusal.detail) for refusal in refusals]
 
     async def _drop(self) -> None:
-        """Let go of everything that is not committed."""
+        """Let go of everything that is not committed, after a while in which what is landing may still be."""
         self._gathering = Batch()
         landing, self._landing = self._landing, None
         if landing is not None:
-            landing.cancel()
-            with suppress(asyncio.CancelledError):
-                await landing
+            await _end(landing, LAND_ON_SECONDS)
 
     async def _finish(self) -> None:
         """Land the rest; give up after a while, because whatever has not landed is still in Kafka."""
-        try:
-            async with asyncio.timeout(self._settings.stop_seconds / 2):
-                if self._landing is not None:
-                    await self._landing
-                if self._gathering.length:
-                    await self._land(self._gathering)
-        except TimeoutError:
+        landing, self._landing = self._landing, None
+        patience_s = self._settings.stop_seconds / 4
+        landed = landing is None or await _end(landing, patience_s)
+        if landed and self._gathering.length:
+            landed = await _end(asyncio.create_task(self._land(self._gathering)), patience_s)
+        if not landed:
             log.warning("ClickHouse did not take the last batch in time: the next start reads it again")
+
+
+async def _end(landing: asyncio.Task[None], seconds: float) -> bool:
+    """Return whether a batch has landed within this time; it is cancelled if not. Raises what it raised."""
+    try:
+        await asyncio.wait((landing,), timeout=seconds)
+    finally:
+        landing.cancel()
+    with suppress(asyncio.CancelledError):
+        await landing
+    return not landing.cancelled()
 
 
 def _now_ms() -> int:

@@ -14,9 +14,11 @@ from pipeline.clickhouse_client import connect, parse_address, wait_for_clickhou
 from pipeline.errors import FatalError
 from pipeline.lander.clickhouse_codes import first_line
 from pipeline.lander.migrate import migrate
+from pipeline.lander.threads import in_loose_thread
 from pipeline.settings import Settings
 
 _RETRY_SECONDS = 2.0
+_ANSWER_SECONDS = 60.0
 _DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 log = logging.getLogger(__name__)
@@ -42,28 +44,28 @@ def with_own_database(settings: Settings) -> Settings:
 async def prepare_history(settings: Settings, stop: asyncio.Event) -> bool:
     """Wait until ClickHouse answers and bring its schema up to date; return False when `stop` was set before.
 
-    An error of the server is logged and tried again. Raises FatalError when the schema is not ours to change.
+    An error of the server is logged and tried again. Told to stop, it finishes the statement at hand, unless that takes
+    half of `stop_seconds`: each can be run again. Raises FatalError when the schema is not ours to change.
     """
     told = threading.Event()
-    watching = asyncio.create_task(_pass_on(stop, told))
+    preparing = asyncio.create_task(in_loose_thread("prepare", _prepare, settings, told))
+    stopping = asyncio.create_task(stop.wait())
     try:
-        return await asyncio.to_thread(_prepare, settings, told)
-    finally:
-        watching.cancel()
-
-
-async def _pass_on(stop: asyncio.Event, told: threading.Event) -> None:
-    try:
-        await stop.wait()
+        await asyncio.wait((preparing, stopping), return_when=asyncio.FIRST_COMPLETED)
+        told.set()
+        await asyncio.wait((preparing,), timeout=settings.stop_seconds / 2)
+        return preparing.done() and await preparing
     finally:
         told.set()
+        stopping.cancel()
+        preparing.cancel()
 
 
 def _prepare(settings: Settings, told: threading.Event) -> bool:
     assert settings.clickhouse is not None
     while wait_for_clickhouse(settings.clickhouse, told):
         try:
-            client = connect(settings)
+            client = connect(settings, answer_seconds=_ANSWER_SECONDS)
             try:
                 migrate(client, settings)
             finally:

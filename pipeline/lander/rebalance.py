@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
 
 from pipeline.errors import FatalError
+
+_ASK_AGAIN_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
@@ -32,8 +39,25 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
         """Remember to check where reading goes on."""
         self.unchecked = set(assigned)
 
+    async def check(self, consumer: AIOKafkaConsumer, epoch: int) -> bool:
+        """Return whether reading may go on: False while Kafka does not say where each new partition ends.
 
-async def check_offsets(consumer: AIOKafkaConsumer, partitions: set[TopicPartition], epoch: int) -> None:
+        Raises FatalError for a topic that was made again.
+        """
+        if not self.unchecked:
+            return True
+        unchecked = set(self.unchecked)
+        try:
+            await _check_offsets(consumer, unchecked, epoch)
+        except KafkaError as error:
+            log.warning("Kafka does not say where partitions end, asking again: %r", error)
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            return False
+        self.unchecked -= unchecked
+        return True
+
+
+async def _check_offsets(consumer: AIOKafkaConsumer, partitions: set[TopicPartition], epoch: int) -> None:
     """Raise FatalError when a committed offset is beyond its topic's end: the topic was deleted and made again.
 
     Its new events would get the identity of old ones and replace them.

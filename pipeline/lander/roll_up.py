@@ -18,6 +18,7 @@ from pipeline.core.block import ADDITIVE
 from pipeline.lander.clickhouse_codes import first_line
 from pipeline.lander.migrate import Client
 from pipeline.lander.rows import DAY_MS
+from pipeline.lander.threads import in_loose_thread
 from pipeline.settings import Settings
 
 ROLL_SECONDS = 60.0
@@ -72,7 +73,7 @@ async def keep_rolling(settings: Settings, stop: asyncio.Event) -> None:
     """Roll up what is new every minute until `stop` is set; an error of ClickHouse waits for the next minute."""
     while not stop.is_set():
         try:
-            await asyncio.to_thread(_once, settings)
+            await in_loose_thread("roll-up", _once, settings)
         except ClickHouseError as error:
             log.warning("no roll-up now, again in %.0f s: %s", ROLL_SECONDS, first_line(error))
         try:

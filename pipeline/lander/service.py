@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
 
 from pipeline.clickhouse_client import connect, parse_address
 from pipeline.errors import FatalError
+from pipeline.lander.attempt import ANSWER_SECONDS, CONNECT_SECONDS
 from pipeline.lander.inserter import Inserter
 from pipeline.lander.kafka_clients import landed_topics, make_consumer, make_producer
 from pipeline.lander.loop import Loop
@@ -43,7 +45,8 @@ async def run_lander(settings: Settings, stop: asyncio.Event) -> None:
 async def _land_until(settings: Settings, stop: asyncio.Event) -> None:
     assert settings.clickhouse is not None
     address = str(parse_address(settings.clickhouse))
-    inserter = Inserter(partial(connect, settings), settings.database, address, settings.batch_rows)
+    connected = partial(connect, settings, connect_seconds=CONNECT_SECONDS, answer_seconds=ANSWER_SECONDS)
+    inserter = Inserter(connected, settings.database, address, settings.batch_rows)
     consumer, producer = make_consumer(settings), make_producer(settings)
     loop = Loop(settings, consumer, producer, inserter)
     consumer.subscribe(landed_topics(settings), listener=loop.ownership)
@@ -58,6 +61,14 @@ async def _land_until(settings: Settings, stop: asyncio.Event) -> None:
         with suppress(asyncio.CancelledError):
             await rolling
         inserter.close()
-        await consumer.stop()
-        await producer.stop()
+        await _stop_within(settings.stop_seconds / 4, consumer.stop(), producer.stop())
         log.info("landed since the start: %s", dict(loop.counts))
+
+
+async def _stop_within(seconds: float, *stopping: Coroutine[None, None, None]) -> None:
+    """Leave Kafka in order, if it answers: what is committed is committed, and dead letters are acknowledged."""
+    try:
+        async with asyncio.timeout(seconds):
+            await asyncio.gather(*stopping)
+    except TimeoutError:
+        log.warning("Kafka did not answer within %g s: leaving without a word to it", seconds)

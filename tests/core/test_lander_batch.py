@@ -1,6 +1,6 @@
 """What gathers in a batch, and when it lands."""
 
-from pipeline.lander.batch import MAX_BYTES, Batch
+from pipeline.lander.batch import MAX_BYTES, POLL_RECORDS, Batch
 from tests.contracts.kafka_records import FakeRecord, records
 
 
@@ -23,6 +23,15 @@ def test_it_is_full_by_records_or_by_bytes() -> None:
     large: Batch[str] = Batch()
     large.add({"p0": [FakeRecord("t", 0, bytes(MAX_BYTES))]}, 0)
     assert large.is_full(1_000)
+
+
+def test_no_more_is_polled_for_than_fits_when_records_stay_as_large_as_the_largest() -> None:
+    batch: Batch[str] = Batch()
+    assert (batch.room(50), batch.room(50_000)) == (50, POLL_RECORDS)
+    batch.add({"p0": [FakeRecord("t", 0, bytes(1)), FakeRecord("t", 1, bytes(MAX_BYTES // 8))]}, 0)
+    assert (batch.room(5), batch.room(50_000)) == (3, 6)
+    batch.add({"p0": [FakeRecord("t", 2 + place, bytes(MAX_BYTES // 8)) for place in range(6)]}, 0)
+    assert batch.is_full(50_000), "one more of the largest would be too much"
 
 
 def test_what_is_committed_is_the_offset_after_the_last_record_of_each_partition() -> None:
