@@ -39,7 +39,12 @@ async def test_what_a_call_returns_or_raises_comes_back() -> None:
 
 def test_calls_that_have_not_begun_are_cancelled_at_the_end() -> None:
     threads, begun, release = LooseThreads(1, "test"), threading.Event(), threading.Event()
-    running, waiting = threads.submit(lambda: begun.set() or release.wait(10)), threads.submit(print)
+
+    def run() -> bool:
+        begun.set()
+        return release.wait(10)
+
+    running, waiting = threads.submit(run), threads.submit(print)
     assert begun.wait(10)
     threads.shutdown(cancel_futures=True)
     assert waiting.cancelled()
