@@ -1,4 +1,8 @@
-"""Which step is next: one pane's length after the other, with a jump over spans in which nothing is in any window."""
+"""Which step is next: one pane's length after the other, with a jump over spans in which nothing is in any window.
+
+Only the last step that is due in such a span is looked at: a shard in which all is silent still notices the silence,
+and alerts that wait for time to pass still end.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +58,8 @@ class Steps:
         if windows.end_ms != emitted_ms or self._store.starts(emitted_ms - self._config.longest_ms, emitted_ms):
             return
         next_ms = self._store.next_ms(emitted_ms)
-        to_ms = through_ms if next_ms is None else min(next_ms, through_ms)
+        # The last step of an empty span is looked at: alerts about silence begin there, and others end.
+        to_ms = next_ms if next_ms is not None and next_ms <= through_ms else through_ms - self._config.pane_ms
         if to_ms > emitted_ms:
             windows.advance(to_ms)
             self.emitted(to_ms)

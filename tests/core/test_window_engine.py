@@ -25,11 +25,26 @@ def test_a_pane_goes_from_window_to_window_and_its_zero_row_is_told_once() -> No
     shell = Shell()
     shell.snapshot(0, PAY)
     shell.mark(70_000, idle=True)
-    views = shell.emit()
+    *views, last = shell.emit()
     assert ends(views) == [10_000, 20_000, 30_000, 40_000]
     assert [calls(view, "20s") for view in views] == [{"pay": 1}, {"pay": 1}, {"pay": 0}, {"pay": 0}]
     assert [calls(view, "30s") for view in views] == [{"pay": 1}, {"pay": 1}, {"pay": 1}, {"pay": 0}]
+    assert (last.end_ms, last.series) == (70_000, [])
     assert shell.engine.commit_state().emitted_ms == 70_000
+
+
+def test_while_all_is_silent_the_last_step_due_is_looked_at() -> None:
+    shell = Shell()
+    shell.snapshot(0, PAY)
+    shell.mark(50_000)
+    shell.emit()
+    shell.mark(60_000, idle=True)
+    assert ends(shell.emit()) == [60_000]
+    shell.mark(10**9, idle=True)
+    (view,) = shell.emit()
+    assert (view.end_ms, view.series, dict(view.seen)) == (10**9, [], {})
+    shell.mark(10**9 + 9_999, idle=True)
+    assert shell.emit() == []
 
 
 def test_large_empty_spans_are_jumped_over() -> None:
