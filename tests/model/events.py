@@ -33,10 +33,11 @@ class Element:
     weight: int = 1
     severity: str = "error"
     poison: bytes = b""
+    environment: str = "prod"
 
     @property
     def series(self) -> Series:
-        return Series("prod", self.service, self.operation)
+        return Series(self.environment, self.service, self.operation)
 
     def encode(self, number: str) -> bytes:
         """The element as JSON; `number` makes its event_id."""
@@ -47,7 +48,7 @@ class Element:
             "event_id": number,
             "timestamp_ms": self.timestamp_ms,
             "service": self.service,
-            "environment": "prod",
+            "environment": self.environment,
             "weight": self.weight,
         }
         if self.kind == "sample":

@@ -21,7 +21,15 @@ CALM = (
     ("go_on", 12.0),
 )
 DISORDER = (("poison", 3.0), ("sample", 1.0), ("duplicate", 2.0))
-FAULTS = (("crash", 2.0), ("restart", 4.0), ("freeze", 1.0), ("wake", 2.0), ("rebalance", 2.0), ("ghost", 1.0))
+FAULTS = (
+    ("crash", 2.0),
+    ("restart", 4.0),
+    ("freeze", 1.0),
+    ("wake", 2.0),
+    ("rebalance", 2.0),
+    ("ghost", 1.0),
+    ("echo", 2.0),
+)
 
 RULES = (
     Rule(
@@ -51,15 +59,16 @@ RULES = (
         min_samples=1,
         cooldown_ms=0,
     ),
-    Rule(name="critical", condition=CriticalError(hold_ms=30_000), thresholds=(Threshold("critical", 1),)),
+    Rule(name="critical", condition=CriticalError(hold_ms=90_000), thresholds=(Threshold("critical", 1),)),
     Rule(name="silent", condition=Absence(), thresholds=(Threshold("warning", 40_000),)),
+    Rule(name="gone", condition=Absence(), thresholds=(Threshold("warning", 100_000),)),
 )
 
 
-def model_settings(*, idle: bool) -> Settings:
+def model_settings(*, idle: bool, shards: int = 2) -> Settings:
     """Settings of a small pipeline with the pipeline's own times, but for windows."""
     return Settings(
-        partitions=2,
+        partitions=shards,
         windows=("30s", "1m"),
         idle_after_ms=5_000 if idle else NEVER_IDLE_MS,
         start_grace_ms=5_000 if idle else 0,
@@ -85,6 +94,7 @@ def walk(seed: int, plan: Plan, mood: Mood) -> World:
         workers=rng.choice((1, 2, 2, 3)),
         pause_ratio=rng.choice((0.0, 0.03, 0.2)),
         failure_ratio=rng.choice((0.0, 0.0, 0.01)),
+        echoes=rng.choice((0, 3)),
     )
     world = World(rng, plan)
     world.orderly = orderly

@@ -60,7 +60,7 @@ class Walk:
 
     def close(self) -> None:
         """Time goes on until every pane is closed and every window empty."""
-        for by_ms in (100_000, 60_000):
+        for by_ms in (100_000, 80_000):
             self.world.clock.advance(by_ms)
             if self.world.plan.settings.idle_after_ms >= NEVER_IDLE_MS:
                 self.prime()
@@ -199,6 +199,9 @@ class Walk:
     def ghost(self) -> None:
         if self.world.ghosts:
             self.world.land_ghost()
+
+    def echo(self) -> None:
+        self.world.echo()
 
     def widen(self) -> None:
         self.world.add_partition()

@@ -39,7 +39,7 @@ class Counted:
     @property
     def rollups(self) -> tuple[Series, ...]:
         series = self.element.series
-        return tuple(dict.fromkeys((series, series._replace(operation=""), Series("prod", "", ""))))
+        return tuple(dict.fromkeys((series, series._replace(operation=""), Series(series.environment, "", ""))))
 
 
 def counted_in(records: Iterable[Published]) -> Iterator[Counted]:

@@ -16,7 +16,7 @@ DECIDED_ON_THE_WATERMARK = ("errors", "slow", "silent")
 
 def undisturbed(world: World) -> World:
     """Return a world with the same ``events.*``, at rest. Only where no partition is ever idle is it comparable."""
-    plan = replace(world.plan, workers=1, pause_ratio=0.0, failure_ratio=0.0)
+    plan = replace(world.plan, workers=1, pause_ratio=0.0, failure_ratio=0.0, echoes=0)
     other = World(random.Random(0), plan, truth=world.truth)
     other.clock.now_ms = world.clock.now_ms
     for tp, log in world.broker.logs.items():

@@ -160,7 +160,7 @@ def alerts_are_whole(said: Said) -> None:
         what = f"{alert_id} ({found[numbers[0]].rule}) has {numbers}"
         require("alert sequences", what, holds=numbers == list(range(1, len(numbers) + 1)))
         last = found[numbers[-1]]
-        if last.rule != "silent":
+        if last.rule not in ("silent", "gone"):
             require(
                 "alerts end",
                 f"{alert_id} ({last.rule}) ends {last.state}",

@@ -40,6 +40,7 @@ class Plan:
     workers: int = 2
     pause_ratio: float = 0.0
     failure_ratio: float = 0.0
+    echoes: int = 0  # old records that come again each time that everybody catches up
 
 
 @dataclass
@@ -155,6 +156,14 @@ class World:
             for record in records:
                 self.broker.append(tp, record.key, record.value)
 
+    def echo(self) -> None:
+        """A record of `panes` comes once more: a zombie's, or a retry's."""
+        tp = TP(self.topics.panes, self.rng.randrange(self.plan.settings.partitions))
+        records = self.broker.logs[tp].records[-60:]
+        if records:
+            again = self.rng.choice(records)
+            self.broker.append(tp, again.key, again.value)
+
     def freeze(self, worker: Worker) -> None:
         """SIGSTOP for longer than the session: the others share what it had."""
         worker.frozen = True
@@ -208,6 +217,8 @@ class World:
                 for worker in list(self.workers[role]):
                     self._read_all(worker)
                     self.tick(worker)
+                for _ in range(self.plan.echoes):
+                    self.echo()
             self.clock.advance(CATCH_UP_MS)
 
     def _read_all(self, worker: Worker) -> None:
