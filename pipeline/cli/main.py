@@ -10,6 +10,7 @@ from pipeline.cli.console import fail, warnings_to_user
 from pipeline.cli.dead import dead
 from pipeline.cli.demo import demo
 from pipeline.cli.doctor import doctor
+from pipeline.cli.ledger import ledger
 from pipeline.cli.publish import publish
 from pipeline.cli.reckon import reckon
 from pipeline.cli.sql import sql
@@ -32,7 +33,7 @@ _PANELS = {
     "Run": (demo, up, aggregator, evaluator, lander),
     "Send": (publish,),
     "Look": (stats, alerts, sql, topics),
-    "Check": (doctor, reckon),
+    "Check": (doctor, reckon, ledger),
 }
 for _panel, _commands in _PANELS.items():
     for _command in _commands:

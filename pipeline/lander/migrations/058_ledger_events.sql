@@ -11,26 +11,27 @@ SELECT
         ),
         'Enum8(''counted'' = 1, ''late'' = 2, ''in flight'' = 3, ''dead'' = 4)'
     ) AS fate,
+    e.in_raw AS in_raw,
     e.environment AS environment, e.service AS service, e.timestamp AS timestamp,
     e.epoch AS epoch, e.topic AS topic, e.partition AS partition, e.offset AS offset, e.idx AS idx,
     e.received_at AS received_at
 FROM
 (
     SELECT
-        producer_id, boot_id, sequence, false AS dead, environment, service,
+        producer_id, boot_id, sequence, true AS in_raw, false AS dead, environment, service,
         CAST(timestamp, 'Nullable(DateTime64(3, ''UTC''))') AS timestamp,
         epoch, topic, partition, offset, idx, received_at
     FROM {database}.operations_log FINAL WHERE producer_id != ''
     UNION ALL
-    SELECT producer_id, boot_id, sequence, false, environment, service, timestamp,
+    SELECT producer_id, boot_id, sequence, true, false, environment, service, timestamp,
         epoch, topic, partition, offset, idx, received_at
     FROM {database}.errors_log FINAL WHERE producer_id != ''
     UNION ALL
-    SELECT producer_id, boot_id, sequence, false, environment, service, timestamp,
+    SELECT producer_id, boot_id, sequence, true, false, environment, service, timestamp,
         epoch, topic, partition, offset, idx, received_at
     FROM {database}.samples_log FINAL WHERE producer_id != ''
     UNION ALL
-    SELECT producer_id, boot_id, sequence + number, reason != 'landing', '', '', NULL,
+    SELECT producer_id, boot_id, sequence + number, false, reason != 'landing', '', '', NULL,
         epoch, topic, partition, offset, toUInt32(greatest(idx, 0)), appended_at
     FROM {database}.dead_letters_log FINAL ARRAY JOIN range(events) AS number WHERE producer_id != ''
 ) AS e
