@@ -25,3 +25,7 @@ class RetryableError(PipelineError):
 
 class FatalError(PipelineError):
     """Stops the worker. The message says what was found, where, and what to do."""
+
+
+class FloodError(FatalError):
+    """Stops a worker because of what it reads, not of how it is set up: the others go on meanwhile."""

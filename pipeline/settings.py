@@ -79,6 +79,18 @@ class Settings(BaseSettings):
     future_limit_ms: int = Field(30_000, ge=0, description="Further than this past the broker's time is refused.")
     idle_after_ms: int = Field(5_000, ge=100, description="A partition at its end is idle after this long.")
     start_grace_ms: int = Field(5_000, ge=0, description="A partition never used counts as idle after this long.")
+    dead_ratio: float = Field(
+        0.99,
+        ge=0,
+        le=1,
+        description="The aggregator stops when this share of a partition's last 20,000 events or more was refused; 0: "
+        "never.",
+    )
+    dead_consecutive: int = Field(
+        10_000,
+        ge=0,
+        description="The aggregator stops when so many events of a partition in a row were refused; 0: never.",
+    )
     flush_ms: int = Field(500, ge=10, description="How often open panes are sent on.")
     early_ms: int = Field(500, ge=10, description="How often rules are evaluated early.")
     series_max: int = Field(2_000, ge=1, description="Operations per source partition and pane; more overflow.")

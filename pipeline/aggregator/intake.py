@@ -12,6 +12,7 @@ from faust.types import TP
 
 from pipeline.aggregator.event_columns import RecordPlaces, error_columns, operation_columns, sample_columns
 from pipeline.core.columns import CRITICAL, Columns, SeriesTable
+from pipeline.core.dead_limit import Verdict
 from pipeline.core.records import Signal
 from pipeline.core.replay import of_the_past
 from pipeline.core.source import TimeRules
@@ -34,12 +35,17 @@ SIGNAL_MESSAGE_LENGTH = 500
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a batch holds. `dead` letters and signals are of records at or after the position that was asked for."""
+    """What a batch holds. All but the columns is of records at or after the position that was asked for.
+
+    `verdicts` has every event in log order if any was refused, and is empty if all `good` ones are fine.
+    """
 
     columns: Columns
     dead: int
     letters: list[bytes]
     signals: list[Signal]
+    good: int
+    verdicts: list[Verdict]
 
 
 class Intake:
@@ -70,14 +76,14 @@ class Intake:
         ahead = columns.timestamp_ms - columns.append_ms > self._future_limit_ms
         if ahead.any():
             rejections += self._future(decoded, records, np.flatnonzero(ahead).tolist())
-        letters = [
-            self._letter(tp, records[rejection.record], rejection)
-            for rejection in rejections
-            if records[rejection.record].offset >= told_to
-        ]
+        rejections = [one for one in rejections if records[one.record].offset >= told_to]
+        letters = [self._letter(tp, records[one.record], one) for one in rejections]
+        good = ~ahead & (columns.offset >= told_to)
+        verdicts = _verdicts(columns.only(good), rejections, records) if rejections else []
         signals = self._signals(tp, decoded, columns, ~ahead, told_to) if to_columns is error_columns else []
         counted = ~ahead if to_columns is not sample_columns else np.zeros(len(columns), np.bool_)
-        return Taken(columns if counted.all() else columns.only(counted), len(letters), letters, signals)
+        chosen = columns if counted.all() else columns.only(counted)
+        return Taken(chosen, len(letters), letters, signals, int(good.sum()), verdicts)
 
     def _with_past(self, columns: Columns, records: Sequence[Any]) -> Columns:
         """Say which events were sent again from the dead letters when their time had gone by."""
@@ -124,6 +130,19 @@ class Intake:
             )
             for event in np.flatnonzero(critical).tolist()
         ]
+
+
+def _verdicts(good: Columns, rejections: Sequence[Rejection], records: Sequence[Any]) -> list[Verdict]:
+    """Return what became of each event, in log order."""
+    found = [
+        ((record, index), Verdict(offset))
+        for record, index, offset in zip(good.record.tolist(), good.index.tolist(), good.offset.tolist(), strict=True)
+    ]
+    found += [
+        ((one.record, one.index or 0), Verdict(records[one.record].offset, one.reason, one.detail))
+        for one in rejections
+    ]
+    return [verdict for _, verdict in sorted(found, key=lambda one: one[0])]
 
 
 def _signal(event: Any, epoch: int, source: str, offset: int, index: int) -> Signal:

@@ -16,16 +16,18 @@ from typing import Any
 import msgspec
 from faust.types import TP
 
+from pipeline.aggregator.flood import flood_message
 from pipeline.aggregator.idle import IdleClock
-from pipeline.aggregator.intake import Intake
+from pipeline.aggregator.intake import Intake, Taken
 from pipeline.aggregator.outbox import Outbox
 from pipeline.core import commit_state
 from pipeline.core.columns import SeriesTable
+from pipeline.core.dead_limit import DeadLimits, DeadRun
 from pipeline.core.pane_rows import SeriesLimits
 from pipeline.core.records import Mark
 from pipeline.core.resume import Resumed, resume
 from pipeline.core.source import Checkpoint, Progress, SourcePartition, TimeRules
-from pipeline.errors import FatalError
+from pipeline.errors import FatalError, FloodError
 from pipeline.faust_ext.batch import Batch
 from pipeline.faust_ext.clock import wall_ms
 from pipeline.faust_ext.producer import Outgoing
@@ -53,6 +55,7 @@ class Aggregator:
             settings.pane_seconds * 1000, settings.out_of_orderness_ms, settings.allowed_lateness_ms
         )
         self._limits = SeriesLimits(settings.partitions, settings.series_max, settings.services_max)
+        self._dead_limits = DeadLimits(settings.dead_ratio, settings.dead_consecutive)
         self._table = SeriesTable()
         self._intake = Intake(settings, self._table)
         self._outbox = Outbox.of(settings)
@@ -115,12 +118,13 @@ class Aggregator:
         position = partition.next_offset
         fresh = [record for record in batch.records if record.offset >= position]
         taken = self._intake.take(batch.tp, fresh, partition.replayed_to)
+        run = self._judged(batch.tp, partition.progress.run, taken)
         if taken.signals:
             # At once, and before the position moves on: a commit must not pass what has not arrived.
             await self.app.producer.deliver([self._outbox.signal(signal) for signal in taken.signals])
             if self.partitions.get(batch.tp) is not partition or partition.next_offset != position:
                 return  # a rebalance came in between; the records are read again
-        late = partition.add(taken.columns, self._table.series, next_offset=batch.next_offset, dead=taken.dead)
+        late = partition.add(taken.columns, self._table.series, next_offset=batch.next_offset, dead=taken.dead, run=run)
         pending = self._pending.setdefault(batch.tp, [])
         pending += [self._outbox.dead_letter(letter) for letter in taken.letters]
         if late:
@@ -128,6 +132,15 @@ class Aggregator:
         self._idle[batch.tp].saw_events(partition.progress.watermark_ms, wall_ms())
         if len(self._table) > TABLE_LIMIT:
             self._forget_numbers()
+
+    def _judged(self, tp: TP, run: DeadRun, taken: Taken) -> DeadRun:
+        """Return what the partition's last events were; FloodError before anything of a flood of bad ones is told."""
+        if not taken.verdicts:
+            return run.after_good(taken.good).without(self._dead_limits)
+        after, flood = run.after(taken.verdicts, self._dead_limits)
+        if flood is not None:
+            raise FloodError(flood_message(source_name(tp), flood, taken.verdicts))
+        return after
 
     def _forget_numbers(self) -> None:
         for partition in self.partitions.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pipeline.core.dead_limit import DeadRun
 from pipeline.core.source import Progress
 
 
@@ -11,7 +12,7 @@ class CommitState(msgspec.Struct, array_like=True, tag="a1", frozen=True):
     """Metadata of a commit on ``events.*``. `owner` is the boot id of the process that committed.
 
     `watermark_at_ms` is the wall-clock time at which the watermark was true: the watermark of an idle partition goes on
-    from there, also through the time when nobody owned it.
+    from there, also through the time when nobody owned it. `run` is what its last events were.
     """
 
     owner: str
@@ -23,6 +24,7 @@ class CommitState(msgspec.Struct, array_like=True, tag="a1", frozen=True):
     late: int
     dead: int
     watermark_at_ms: int | None = None
+    run: DeadRun = DeadRun()
 
     def progress(self) -> Progress:
         """The progress that was committed."""
@@ -34,6 +36,7 @@ class CommitState(msgspec.Struct, array_like=True, tag="a1", frozen=True):
             errors=self.errors,
             late=self.late,
             dead=self.dead,
+            run=self.run,
         )
 
 
@@ -49,6 +52,7 @@ def encode(owner: str, progress: Progress, watermark_at_ms: int | None) -> str:
         progress.late,
         progress.dead,
         watermark_at_ms,
+        progress.run,
     )
     return msgspec.json.encode(state).decode()
 

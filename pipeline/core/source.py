@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.columns import Columns
+from pipeline.core.dead_limit import DeadRun
 from pipeline.core.pane import Pane, PartSnapshot
 from pipeline.core.pane_rows import SeriesLimits
 from pipeline.core.series import Series
@@ -43,6 +44,7 @@ class Progress:
     errors: int = 0
     late: int = 0
     dead: int = 0
+    run: DeadRun = DeadRun()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +97,20 @@ class SourcePartition:
     def __post_init__(self) -> None:
         self.replayed_to = self.progress.position
 
-    def add(self, events: Columns, table: list[Series], *, next_offset: int, dead: int = 0) -> Late:
+    def add(
+        self, events: Columns, table: list[Series], *, next_offset: int, dead: int = 0, run: DeadRun | None = None
+    ) -> Late:
         """Count one batch of decoded events; return those that were late, of the ones at or after `replayed_to`.
 
-        `next_offset` is the position after the batch, `dead` how many were refused at or after `replayed_to`.
+        `next_offset` is the position after the batch, `dead` how many were refused at or after `replayed_to`, `run`
+        what its last events were.
         """
         late = self._add_events(events, table) if len(events) else NO_LATE
         self.next_offset = next_offset
         if next_offset > self.progress.position:
             counted = (self.progress.late + len(late), self.progress.dead + dead)
-            self.progress = replace(self.progress, position=next_offset, late=counted[0], dead=counted[1])
+            run = run or self.progress.run
+            self.progress = replace(self.progress, position=next_offset, late=counted[0], dead=counted[1], run=run)
         return late
 
     def advance_watermark(self, watermark_ms: int) -> None:
