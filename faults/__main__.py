@@ -20,16 +20,17 @@ import typer
 from rich.console import Console
 
 from faults.actions.registry import ACTIONS
-from faults.judging import judge
 from faults.progress import Progress
-from faults.run import Plan, disk_bytes, running
-from faults.schedule import schedule
+from faults.run import Plan, disk_bytes, rules_used, running
+from faults.schedule import schedule, unknown
+from faults.verdict.judge import judge
 from pipeline.errors import FatalError
 
 _PLAIN_WIDTH = 160
 _LEAST_MINUTES = 2.5
 _FAILED = 2
 _INTERRUPTED = 130
+_SETTLE_SECONDS = 300.0
 
 
 def machine(
@@ -59,8 +60,8 @@ def _plan(
     console: Console, minutes: float, seed: int | None, rate: float, only: str, workers: int, module: str
 ) -> Plan:
     names = [name.strip() for name in only.split(",") if name.strip()]
-    if unknown := set(names) - set(ACTIONS):
-        raise FatalError(f"--only {', '.join(unknown)}: there is no such fault. There are {', '.join(ACTIONS)}.")
+    if wrong := unknown(names):
+        raise FatalError(f"--only {', '.join(wrong)}: there is no such fault. There are {', '.join(ACTIONS)}.")
     if minutes < _LEAST_MINUTES:
         raise FatalError(f"--minutes {minutes:g} is too short: {_LEAST_MINUTES:g} at least.")
     seed = random.randrange(10**6) if seed is None else seed
@@ -103,7 +104,7 @@ async def _machine(plan: Plan, keep: Path | None, json: Path | None, console: Co
     try:
         async with progress.shown(), running(home, plan, progress) as (run, watch):
             progress.begin("The verdict")
-            verdict = await judge(run, watch)
+            verdict = await judge(run, watch, rules=rules_used(run), settle_seconds=_SETTLE_SECONDS)
             passed = verdict.passed
         verdict.print(console)
         if json is not None:

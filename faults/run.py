@@ -14,13 +14,13 @@ from faults.actions.site import RULES, Site
 from faults.crew import Crew
 from faults.excuses import unexplained
 from faults.facts import Fault, FinishedRun
-from faults.judging import Watch, watching
 from faults.lag import lag
 from faults.load.child import Load
 from faults.load.orders import Orders
 from faults.progress import Progress
-from faults.schedule import QUIET_SECONDS, SPECS, Step, load_seconds, storms
+from faults.schedule import CALM_SECONDS, QUIET_SECONDS, SPECS, Step, load_seconds, storms
 from faults.servers import Servers
+from faults.verdict.watch import Watch
 from pipeline.faust_ext.clock import wall_ms
 from pipeline.lander.preparing import prepare_history
 from pipeline.settings import Settings
@@ -30,6 +30,7 @@ from pipeline.topics import topics_of
 SERIES = 1_000
 _LOOK_SECONDS = 0.5
 _LAG_SECONDS = 5.0
+_BREATH_SECONDS = 6.0
 _TOUCHES = {spec.name: spec.touches for spec in SPECS}
 
 
@@ -58,7 +59,7 @@ async def running(home: Path, plan: Plan, progress: Progress) -> AsyncIterator[t
         await ensure_topics(servers.direct)
         await prepare_history(servers.direct, asyncio.Event())
         progress.begin("Starting the workers")
-        async with crew.at_work(), _watched(servers, load, progress), watching(servers.direct) as watch:
+        async with crew.at_work(), _watched(servers, load, progress), Watch(servers.direct) as watch:
             site = Site(servers, crew, servers.direct)
             yield await _run(site, plan, load, watch, progress), watch
             progress.begin("Ending")
@@ -69,16 +70,23 @@ async def running(home: Path, plan: Plan, progress: Progress) -> AsyncIterator[t
 
 def disk_bytes(plan: Plan) -> int:
     """How large each server's disk is made: about three times of what it will hold."""
-    return 1_500_000_000 + int(plan.rate * plan.minutes * 60 * 300)
+    return 1_500_000_000 + int(plan.rate * plan.minutes * 60 * 150)
+
+
+def rules_used(run: FinishedRun) -> list[Path]:
+    """The rules files that the evaluators had in a run."""
+    return list(RULES if any(fault.name == "rules_change" for fault in run.faults) else RULES[:1])
 
 
 async def _run(site: Site, plan: Plan, load: Load, watch: Watch, progress: Progress) -> FinishedRun:
     progress.sent = lambda: load.said.sent
-    began_ms, began_s = wall_ms(), asyncio.get_running_loop().time()
+    loop = asyncio.get_running_loop()
+    began_ms, began_s = wall_ms(), loop.time()
     await load.start()
     progress.begin("Load and faults")
     faults = await _do_all(site, plan.steps, began_s, watch, progress)
-    await _until(began_s + load_seconds(plan.minutes))
+    # Faults may take longer than planned: what follows them is to see some load all the same.
+    await asyncio.sleep(max(CALM_SECONDS / 2, began_s + load_seconds(plan.minutes) - loop.time()))
     progress.begin("The load stops")
     accounts = await load.stop()
     progress.begin("Quiet: everything is to settle")
@@ -104,8 +112,8 @@ async def _do_all(site: Site, steps: Sequence[Step], began_s: float, watch: Watc
         await _until(began_s + step.at_s)
         async with contextlib.AsyncExitStack() as held:
             for name in sorted(turns.keys() & _TOUCHES[step.name]):  # the one before may take longer than planned
-                await held.enter_async_context(turns[name])
-            what = f"{step.name} · {step.target}".replace(" · ", " ")
+                await held.enter_async_context(_turn(turns[name]))
+            what = f"{step.name} {step.target}"
             progress.fault_begins(what)
             fault = await ACTIONS[step.name](site, step)
         faults.append(fault)
@@ -139,6 +147,16 @@ async def _watched(servers: Servers, load: Load, progress: Progress) -> AsyncIte
         yield
         for task in beside:
             task.cancel()
+
+
+@asynccontextmanager
+async def _turn(lock: asyncio.Lock) -> AsyncIterator[None]:
+    """Hold a server; the next fault of it comes a little after the end of this one."""
+    waits = lock.locked()
+    async with lock:
+        if waits:
+            await asyncio.sleep(_BREATH_SECONDS)
+        yield
 
 
 async def _until(at_s: float) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 QUIET_SECONDS = 75.0
 """At the end of a run no load and no fault: long enough for panes to close and alerts to be over."""
-CALM_SECONDS = 25.0
+CALM_SECONDS = 20.0
 """Before that the load goes on without faults."""
 WARM_UP_SECONDS = 15.0
 STORM_SECONDS = (15.0, 30.0)
@@ -42,10 +42,10 @@ SPECS = (
     FaultSpec("zombie", (15, 20), roles=_ALL),
     FaultSpec("stop", (2, 4), roles=_ALL),
     FaultSpec("come_and_go", (24, 30), roles=("aggregator", "evaluator")),
-    FaultSpec("kill_kafka", (6, 9), target="kafka", touches=("kafka",)),
+    FaultSpec("kill_kafka", (9, 14), target="kafka", touches=("kafka",)),
     FaultSpec("kafka_frozen", (12, 20), target="kafka", touches=("kafka",)),
     FaultSpec("kafka_unreachable", (30, 30), target="kafka", touches=("kafka",)),
-    FaultSpec("kafka_disk_full", (12, 18), target="kafka", touches=("kafka",)),
+    FaultSpec("kafka_disk_full", (25, 35), target="kafka", touches=("kafka",)),
     FaultSpec("produce_fails", (6, 10), target="kafka", touches=("kafka",)),
     FaultSpec("more_partitions", (1, 2), target="kafka", touches=("kafka",), most=2),
     FaultSpec("kill_clickhouse", (3, 8), target="clickhouse", touches=("clickhouse",)),
@@ -103,9 +103,9 @@ def schedule(
     """Return the faults of a run in order, and those that it has no time for.
 
     `crew` says how many workers each role has. Each fault of each role comes once, if the time allows, then any.
-    `names` leaves all others out.
+    `names` leaves all others out; ``zombie:lander`` is a fault of one role.
     """
-    specs = [spec for spec in SPECS if not names or spec.name in names]
+    specs = _named(names) or list(SPECS)
     end_s = load_seconds(minutes) - CALM_SECONDS
     steps: list[Step] = []
     left: list[_Wanted] = []
@@ -119,6 +119,20 @@ def schedule(
             steps = _at_most(specs, steps + more)
             break
     return tuple(sorted(steps, key=lambda step: step.at_s)), tuple(f"{one.name} of {one.target}" for one in left)
+
+
+def _named(names: Iterable[str]) -> list[FaultSpec]:
+    roles: dict[str, set[str]] = {}
+    for name, _, role in (name.partition(":") for name in names):
+        roles.setdefault(name, set()).update([role] if role else _ALL)
+    asked = [spec for spec in SPECS if spec.name in roles]
+    return [replace(spec, roles=tuple(role for role in spec.roles if role in roles[spec.name])) for spec in asked]
+
+
+def unknown(names: Iterable[str]) -> list[str]:
+    """Return the names that mean no fault, or a role that a fault has nothing to do with."""
+    known = {name for spec in SPECS for name in (spec.name, *(f"{spec.name}:{role}" for role in spec.roles))}
+    return [name for name in names if name not in known]
 
 
 def _each_once(rng: random.Random, specs: list[FaultSpec], crew: Mapping[str, int]) -> list[_Wanted]:

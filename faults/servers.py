@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -102,6 +103,7 @@ class Servers:
 
     def __init__(self, home: Path, settings: Settings, disk_bytes: int) -> None:
         self.mounted: list[MemoryDisk] = []
+        self._kafka_logs = home / "kafka" / "logs"
         kafka_port, second, kafka_proxy = lasting_port(), lasting_port(), lasting_port()
         clickhouse_port, clickhouse_proxy = lasting_port(), lasting_port()
         kafka_home, clickhouse_home = home / "kafka", home / "clickhouse"
@@ -143,6 +145,8 @@ class Servers:
         """Kill everything and unmount the disks: nothing of a run is needed after its verdict."""
         self.proxies.kill()
         await asyncio.gather(self.kafka.kill(), self.clickhouse.kill())
+        if self.mounted:
+            shutil.copytree(self._kafka_logs, self.direct.home / "logs" / "kafka", dirs_exist_ok=True)
         for disk in self.mounted:
             disk.unmount()
 

@@ -31,7 +31,7 @@ async def kill_kafka(site: Site, step: Step) -> Fault:
     kafka, began_ms = site.servers.kafka, wall_ms()
     async with kafka.down():
         await kafka.kill()
-        await asyncio.sleep(step.seconds / 4)
+        await asyncio.sleep(step.seconds / 5)
         started_ms = wall_ms()
         await kafka.start()
     return done(step, began_ms, started_ms=started_ms)

@@ -24,6 +24,7 @@ _FLUSH_SECONDS = 45.0
 def main() -> None:
     """Read the orders, produce until told to stop by a further line, and hand over the accounts."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each of thousands of tries
     orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=Orders)
     asyncio.run(_produce(orders))
     sys.stdout.flush()

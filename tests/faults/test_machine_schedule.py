@@ -16,10 +16,11 @@ from faults.schedule import (
     load_seconds,
     schedule,
     storms,
+    unknown,
 )
 
 CREW = {"aggregator": 3, "evaluator": 2, "lander": 1}
-SEEDS = range(200)
+SEEDS = range(60)
 
 
 def overlap(left: Step, right: Step) -> bool:
@@ -93,3 +94,12 @@ def test_storms_are_over_long_before_the_load_is() -> None:
 
 def test_every_fault_of_the_schedule_can_be_done() -> None:
     assert {spec.name for spec in SPECS} == set(ACTIONS)
+
+
+def test_a_fault_can_be_asked_for_of_one_role() -> None:
+    for seed in SEEDS:
+        steps, left = schedule(seed, 3.2, CREW, ["kill", "kill_kafka", "clickhouse_lies", "zombie:evaluator"])
+        assert left == (), f"seed {seed}"
+        assert {step.target for step in steps if step.name == "zombie"} <= {"evaluator-1", "evaluator-2"}
+        assert {step.target.rpartition("-")[0] for step in steps if step.name == "kill"} == set(CREW)
+    assert unknown(["kill", "kill:lander", "come_and_go:lander", "nothing"]) == ["come_and_go:lander", "nothing"]
