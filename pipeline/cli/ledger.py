@@ -108,5 +108,7 @@ def _tell_alert(alert: AlertWindow, lines: Sequence[Line], settled_ms: int) -> N
         say(sentence(lines, settled_ms))
     else:
         say(f"The window was {span}. {HOW_TO.format(span=' in it')}")
-    if alert.sources_ratio is not None:
+    if alert.sources_ratio is None:
+        say("It was decided by a critical error, or before any source had a watermark.")
+    else:
         say(f"When it was decided, {percent(alert.sources_ratio)} of the sources had come past the window's end.")

@@ -33,7 +33,7 @@ def evaluate(compiled: CompiledRules, view: StepView, states: AlertStates) -> Ev
     """
     if view.status == "late":
         return Evaluation(None)
-    look = Look(view.end_ms, view.watermark_ms, view.status)
+    look = Look(view.end_ms, view.watermark_ms, view.status, view.completeness)
     if _was_decided(look, states):
         return Evaluation(None)
     step = Step(compiled, view, states, look)

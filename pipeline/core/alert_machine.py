@@ -23,11 +23,12 @@ from schemas.structs import Decided
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """When something is decided: the step's end in event time, and how final it is."""
+    """When something is decided: the step's end in event time, how final it is, and the share of sources at its end."""
 
     step_end_ms: int
     watermark_ms: int | None
     decided: Decided
+    completeness: float | None = None
 
     @property
     def final(self) -> bool:

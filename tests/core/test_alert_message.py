@@ -54,6 +54,16 @@ def test_every_alert_is_valid_by_the_contract() -> None:
     assert ("error_rate", "pending") in seen
 
 
+def test_an_alert_says_what_share_of_the_sources_had_come_past_its_window() -> None:
+    line = eventful()
+    early = Timeline(EVERYTHING)
+    early.traffic.add(3, 100, 30)
+    early.step(10, "early", until=4)
+    alerts = [one.alert for one in [*line.transitions, *early.transitions] if one.alert]
+    told = {(alert.decided, alert.completeness) for alert in alerts}
+    assert told == {("early", 0.75), ("on_time", 1.0), ("signal", None)}
+
+
 def test_every_transition_is_a_decision_with_its_reason() -> None:
     for evaluation in eventful().evaluations:
         for transition in evaluation.transitions:

@@ -86,6 +86,7 @@ class Traffic:
             seen={s: at for s, at in last.items() if s not in shown and at > end_ms - DAY_MS},
             window_names=WINDOWS,
             compute=lambda name: columns(known, shown, end_ms - window_ms(name), end_ms),
+            completeness=1.0 if status == "on_time" else 0.75,
         )
 
 
