@@ -23,12 +23,18 @@ _SETTINGS = {"async_insert": 0, "input_format_null_as_default": 1}
 _FULLEST_DISK = "SELECT path FROM system.disks ORDER BY free_space LIMIT 1"
 
 
+class Summary(Protocol):
+    """What ClickHouse says of an insert that it acknowledges."""
+
+    summary: dict[str, str]
+
+
 class ArrowClient(Protocol):
     """The part of a clickhouse-connect client that inserting needs."""
 
     timeout: Timeout
 
-    def insert_arrow(self, table: str, arrow_table: pa.Table, database: str, settings: dict[str, int]) -> object:
+    def insert_arrow(self, table: str, arrow_table: pa.Table, database: str, settings: dict[str, int]) -> Summary:
         """Insert a table and return once it is acknowledged."""
 
     def command(self, cmd: str) -> object:
@@ -57,7 +63,7 @@ def insert(
     try:
         client = connect()
         client.timeout = Timeout(connect=CONNECT_SECONDS, read=answer_seconds)
-        client.insert_arrow(table.name, piece.table, database, _SETTINGS)
+        said = client.insert_arrow(table.name, piece.table, database, _SETTINGS).summary
     except ClickHouseError as error:
         if is_bad_rows(error):
             raise RejectedEvent(first_line(error)) from error
@@ -67,6 +73,8 @@ def insert(
             raise RetryableError(f"the disk is full: make room under {_where(connect)}. {first_line(error)}") from error
         kind = TooMuchAtOnceError if is_too_much(error) else GoneError if is_gone(error) else RetryableError
         raise kind(first_line(error)) from error
+    if "written_rows" not in said:  # a page of some proxy, with status 200: clickhouse-connect takes it for an answer
+        raise RetryableError("something else than ClickHouse answers there, and acknowledges inserts")
 
 
 def _where(connect: Callable[[], ArrowClient]) -> str:
