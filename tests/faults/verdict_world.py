@@ -67,6 +67,7 @@ class Load:
     rng: random.Random
     sent: int = 0
     waiting: list[Sent] = field(default_factory=list)
+    now_ms: int | None = None  # None: the clock's
 
     def __post_init__(self) -> None:
         self.numbering = Numbering(self.name, "boot-1")
@@ -101,9 +102,9 @@ class Load:
             await self.send(producer, self.topics.operations, json.dumps(self.operation()).encode(), 1, partition)
 
     def _common(self) -> dict[str, object]:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = time.time_ns() // 1_000_000 if self.now_ms is None else self.now_ms
         behind_ms = self.rng.choices(
-            [self.rng.randrange(900), self.rng.randrange(3_000), 20_000 + self.rng.randrange(9_000), -60_000],
+            [self.rng.randrange(900), self.rng.randrange(3_000), 60_000 + self.rng.randrange(9_000), -60_000],
             [96, 2, 1, 1],
         )[0]
         service, operation = self.rng.choice(NAMES)

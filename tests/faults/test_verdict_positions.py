@@ -1,0 +1,110 @@
+"""Commits over time: what goes back, who stands still, and how long a recovery took."""
+
+from __future__ import annotations
+
+import pytest
+
+from faults.facts import Fault
+from faults.verdict.check_commits import check_recovery
+from faults.verdict.positions import Positions, recoveries, stuck
+from faults.verdict.sampler import told_of
+from pipeline.core import commit_state
+from pipeline.core.source import Progress
+from pipeline.core.window_config import WindowState, encode_state
+from pipeline.evaluator import commit
+
+PLACE = ("aggregator", "events.operations", 0)
+TOPICS = {"aggregator": frozenset({"events.operations"})}
+
+
+def run(lags: list[int], *, rate: int = 1_000, each_ms: int = 1_000) -> Positions:
+    """Samples each second of a partition that gets `rate` records a second, read up to `lags` before its end."""
+    positions = Positions()
+    for second, lag in enumerate(lags):
+        end = 100_000 + second * rate * each_ms // 1_000
+        positions.sampled(second * each_ms)
+        positions.note(second * each_ms, PLACE, end - lag, end, {})
+    return positions
+
+
+def kill(began_ms: int, started_ms: int) -> Fault:
+    return Fault("kill", "aggregator-1", began_ms, started_ms, started_ms, ("aggregator",))
+
+
+@pytest.mark.parametrize("name", ["the committed offset", "position", "the watermark", "what was counted"])
+def test_nothing_in_an_aggregators_commit_may_go_back(name: str) -> None:
+    before = Progress(100, watermark_ms=50, closed_through_ms=20, operations=90, errors=1, late=2, dead=3)
+    told = told_of("aggregator", 80, commit_state.encode("boot", before, None))
+    positions = Positions()
+    positions.note(0, PLACE, 100, 100, told)
+    positions.note(1, PLACE, 100, 100, told)
+    assert positions.complaints == []
+    positions.note(2, PLACE, 100, 100, {**told, name: (told[name] or 0) - 1})
+    (complaint,) = positions.complaints
+    assert complaint.startswith(f"aggregator events.operations-0: {name} went back")
+
+
+def test_what_an_evaluator_commits_is_understood() -> None:
+    state = WindowState(frontier_ms=1, emitted_ms=2, watermark_ms=None, settled_offset=4, late_rounds=5)
+    told = told_of("evaluator", 7, commit.encode(commit.EvaluatorCommit("boot", 9, encode_state(state))))
+    assert told["position"] == 9
+    assert (told["the closed panes"], told["the last step"], told["the late rounds"]) == (1, 2, 5)
+
+
+def test_who_has_records_to_read_and_does_not_move_is_stuck() -> None:
+    positions = Positions()
+    for second in range(200):
+        positions.note(second * 1_000, PLACE, 50, 60, {})
+    (found,) = stuck(positions, ())
+    assert "aggregator stood still on events.operations-0 for 199 s" in found
+
+
+def test_who_has_nothing_to_read_is_not_stuck() -> None:
+    positions = Positions()
+    for second in range(200):
+        positions.note(second * 1_000, PLACE, 60, 60, {})
+    assert stuck(positions, ()) == []
+
+
+def test_standing_still_through_a_fault_is_no_finding() -> None:
+    positions = Positions()
+    for second in range(200):
+        positions.note(second * 1_000, PLACE, 50, 60, {})
+    assert stuck(positions, [Fault("kafka_unreachable", "kafka", 20_000, 150_000)]) == []
+
+
+def test_a_recovery_ends_when_the_lag_is_small_for_good() -> None:
+    lags = [500] * 60 + [3_000, 8_000, 11_000, 9_000, 5_000, 1_900, 6_000, 1_500] + [500] * 30
+    (found,) = recoveries(run(lags), [kill(59_000, 60_000)], TOPICS)
+    assert found.seconds == 7.0
+
+
+def test_a_short_lag_at_the_start_of_a_process_is_no_recovery_yet() -> None:
+    lags = [500] * 60 + [600, 900, 5_000, 9_000, 800] + [500] * 30
+    (found,) = recoveries(run(lags), [kill(59_000, 60_000)], TOPICS)
+    assert found.seconds == 4.0
+
+
+def test_what_no_sample_shows_in_time_is_not_recovered() -> None:
+    lags = [500] * 60 + [9_000] * 100
+    (found,) = recoveries(run(lags), [kill(59_000, 60_000)], TOPICS)
+    assert found.seconds is None
+    assert not check_recovery([found], 60).passed
+    assert check_recovery([found], 120).passed
+
+
+def test_another_fault_cuts_a_recovery_short_and_that_is_no_failure() -> None:
+    lags = [500] * 60 + [9_000] * 100
+    faults = [kill(59_000, 60_000), kill(70_000, 71_000)]
+    first, _ = recoveries(run(lags), faults, TOPICS)
+    assert (first.seconds, first.looked_seconds) == (None, 10.0)
+    assert check_recovery([first], 60).passed
+
+
+def test_what_is_left_to_read_is_what_was_there_a_while_ago() -> None:
+    positions = Positions()
+    for second in range(20):
+        positions.note(second * 1_000, PLACE, 100 + second * 10 - 30, 100 + second * 10, {})
+    assert positions.left() == {PLACE: 0}  # three seconds behind, and reading on
+    positions.note(20_000, PLACE, 200, 300, {})
+    assert positions.left() == {PLACE: 50}
