@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import cache
 
 from pipeline.core.rules import Absence, CriticalError, ErrorRate, ResponseTime, Rule, Threshold
 from pipeline.settings import Settings
-from tests.model.schedule import NEVER_IDLE_MS, Mood, Walk
+from tests.model.schedule import Mood, Walk
 from tests.model.watch import CommitWatch
-from tests.model.world import Plan, World
+from tests.model.world import NEVER_IDLE_MS, Plan, World
 
 CALM = (
     ("publish", 30.0),
@@ -19,6 +20,7 @@ CALM = (
     ("work", 8.0),
     ("wait", 12.0),
     ("go_on", 12.0),
+    ("quiet", 3.0),
 )
 DISORDER = (("poison", 3.0), ("sample", 1.0), ("duplicate", 2.0))
 FAULTS = (
@@ -65,6 +67,7 @@ RULES = (
 )
 
 
+@cache
 def model_settings(*, idle: bool, shards: int = 2) -> Settings:
     """Settings of a small pipeline with the pipeline's own times, but for windows."""
     return Settings(
@@ -76,7 +79,7 @@ def model_settings(*, idle: bool, shards: int = 2) -> Settings:
     )
 
 
-COUNTING = Plan(model_settings(idle=True), roles=("aggregator",))
+COUNTING = Plan(model_settings(idle=True, shards=1), roles=("aggregator",))
 WINDOWS = Plan(model_settings(idle=True), RULES)
 
 COUNTING_MOOD = Mood(80, weights=(*CALM, *DISORDER, *FAULTS, ("widen", 0.5)))
@@ -88,9 +91,10 @@ def walk(seed: int, plan: Plan, mood: Mood) -> World:
     """Walk once. Some seeds are orderly and without idle partitions: their results can be foretold to the byte."""
     rng = random.Random(seed)
     orderly = rng.random() < 0.4
+    config = model_settings(idle=not orderly and rng.random() < 0.6, shards=plan.settings.partitions)
     plan = replace(
         plan,
-        settings=model_settings(idle=not orderly and rng.random() < 0.6),
+        settings=config,
         workers=rng.choice((1, 2, 2, 3)),
         pause_ratio=rng.choice((0.0, 0.03, 0.2)),
         failure_ratio=rng.choice((0.0, 0.0, 0.01)),
@@ -100,4 +104,4 @@ def walk(seed: int, plan: Plan, mood: Mood) -> World:
     world.orderly = orderly
     CommitWatch(world)
     with world.clock.installed():
-        return Walk(world, replace(mood, orderly=orderly)).run()
+        return Walk(world, replace(mood, orderly=orderly).swarmed(rng)).run()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faust.types import TP
 
 from tests.model.events import DURATIONS_MS, OPERATIONS, SERVICES, Element, Verdict
 from tests.model.workers import Worker
-from tests.model.world import World
+from tests.model.world import NEVER_IDLE_MS, World
 
-NEVER_IDLE_MS = 10**12
 ORDERLY_MS = 1_900
 """Events of orderly traffic are less out of order than the out-of-orderness that the pipeline waits for."""
 
@@ -27,6 +27,11 @@ class Mood:
     actions: int = 80
     orderly: bool = False
     weights: tuple[tuple[str, float], ...] = ()
+
+    def swarmed(self, rng: random.Random) -> Mood:
+        """Return a mood with some kinds of actions left out and some frequent: rare things then come together."""
+        often = tuple((name, weight * rng.choice((0.0, 0.5, 1.0, 4.0))) for name, weight in self.weights)
+        return replace(self, weights=often)
 
 
 class Walk:
@@ -163,6 +168,16 @@ class Walk:
         if worker.may_work():
             self.world.tick(worker)
 
+    def quiet(self) -> None:
+        """Nothing comes for a while, and all who can tick: partitions become idle."""
+        for _ in range(self.rng.choice((2, 3, 6))):
+            self.world.clock.advance(2_600)
+            for worker in self.world.each():
+                if not worker.frozen and worker.may_work():
+                    for tp in worker.consumer.assigned:
+                        worker.consumer.hear(tp)
+                    self.world.tick(worker)
+
     def go_on(self) -> None:
         held = [(worker, each) for worker in self.world.each() if not worker.frozen for each in worker.operations]
         if held:
@@ -174,7 +189,9 @@ class Walk:
     # ---- faults
 
     def crash(self) -> None:
-        worker = self.someone()
+        """Most die in the middle of something: between two records, before an acknowledgement, around a commit."""
+        busy = [worker for worker in self.world.each() if worker.operations]
+        worker = self.rng.choice(busy) if busy and self.rng.random() < 0.7 else self.someone()
         if worker is not None:
             self.world.crash(worker)
 

@@ -34,7 +34,7 @@ arrivals = st.builds(
     st.integers(0, 2),
 )
 streams = st.lists(arrivals, min_size=1, max_size=40)
-examples = settings(max_examples=10, deadline=None)
+examples = settings(max_examples=8, deadline=None)
 
 
 @examples

@@ -12,7 +12,7 @@ import pytest
 from tests.model.examine import Kind, explore, walk_and_examine
 from tests.model.plans import COUNTING, COUNTING_MOOD, WINDOWS, WINDOWS_MOOD
 
-KINDS = [Kind("counting", COUNTING, COUNTING_MOOD, 6), Kind("windows", WINDOWS, WINDOWS_MOOD, 8)]
+KINDS = [Kind("counting", COUNTING, COUNTING_MOOD, 6), Kind("windows", WINDOWS, WINDOWS_MOOD, 7)]
 LIMIT_SECONDS = 60 + 2 * float(os.environ.get("MODEL_SECONDS", "60"))
 
 

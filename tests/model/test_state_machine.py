@@ -69,4 +69,4 @@ class Pipeline(RuleBasedStateMachine):
 
 
 TestPipeline = Pipeline.TestCase
-TestPipeline.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
+TestPipeline.settings = settings(max_examples=10, stateful_step_count=30, deadline=None)

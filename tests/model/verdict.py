@@ -15,11 +15,10 @@ from pipeline.core.records import Snapshot
 from pipeline.core.series import Series
 from pipeline.evaluator.keys import closed_key_of
 from schemas.structs import Alert
-from tests.model.schedule import NEVER_IDLE_MS
 from tests.model.tally import Place, Slots, Tally, counted_in, late_by_the_log, rows_of
 from tests.model.watch import dead_place, require
 from tests.model.windows import check_windows
-from tests.model.world import World
+from tests.model.world import NEVER_IDLE_MS, World
 
 SURELY_CLOSED_MS = 90_000
 """Panes that begin so long before the end of a run are closed."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from pipeline.core.block import COLUMN
-from pipeline.core.histogram import WIDTH, quantiles_us
+from pipeline.core.histogram import estimate_us
 from pipeline.core.series import Series
 from schemas.structs import StatsRecord, WindowStats
 from tests.model.tally import PANE_MS, Counted, Tally
@@ -68,11 +69,22 @@ def _figures(tally: Tally) -> tuple[Any, ...]:
     statuses = {str(code): calls for code, calls in tally.statuses.items()}
     if tally.most_us < 0:
         return (*plain, severities, statuses, None, None, None, None)
-    dense = np.zeros((1, WIDTH), np.int64)
-    for bucket, calls in tally.buckets.items():
-        dense[0, bucket + 1] = calls
-    p50, p99 = (quantiles_us(dense, (0.5, 0.99)) / 1_000)[0].tolist()
+    p50, p99 = (_nearest_rank_ms(tally, quantile) for quantile in (0.5, 0.99))
     return (*plain, severities, statuses, tally.least_us / 1_000, tally.most_us / 1_000, p50, p99)
+
+
+def _nearest_rank_ms(tally: Tally, quantile: float) -> float:
+    left = max(math.ceil(quantile * sum(tally.buckets.values()) - 1e-9), 1)
+    for bucket, calls in sorted(tally.buckets.items()):
+        left -= calls
+        if left <= 0:
+            return _estimate_ms(bucket)
+    raise AssertionError("a rank beyond all calls")
+
+
+@cache
+def _estimate_ms(bucket: int) -> float:
+    return float(estimate_us(bucket)) / 1_000
 
 
 def _shown(window: WindowStats) -> tuple[Any, ...]:
