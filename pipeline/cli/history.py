@@ -1,4 +1,4 @@
-"""The history in ClickHouse, as a user who may read and do nothing else."""
+"""The history in ClickHouse, mostly as a user who may read and do nothing else."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _URL = re.compile(r"\s*\(for url [^)]*\)\s*$")
 
 
 @contextmanager
-def history(settings: Settings) -> Iterator[Client]:
-    """Give a client that reads the pipeline's database without naming it.
+def history(settings: Settings, *, reader: bool = True) -> Iterator[Client]:
+    """Give a client that reads the pipeline's database without naming it; with `reader` off, one that may do all.
 
     Errors of ClickHouse come out as FatalError: what the server said, or that it does not answer.
     """
     try:
-        client = connect(settings, reader=True)
+        client = connect(settings, reader=reader)
         # Chosen after connecting: asking for one that is not there yet would fail with a message about the driver.
         client.database = parse_address(settings.clickhouse or "").database or settings.database
         try:

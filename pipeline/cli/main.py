@@ -17,6 +17,7 @@ from pipeline.cli.sql import sql
 from pipeline.cli.stats import stats
 from pipeline.cli.topics import topics
 from pipeline.cli.up import up
+from pipeline.cli.verify import verify
 from pipeline.cli.worker import aggregator, evaluator, lander
 from pipeline.errors import FatalError, RetryableError
 
@@ -33,7 +34,7 @@ _PANELS = {
     "Run": (demo, up, aggregator, evaluator, lander),
     "Send": (publish,),
     "Look": (stats, alerts, sql, topics),
-    "Check": (doctor, reckon, ledger),
+    "Check": (doctor, reckon, ledger, verify),
 }
 for _panel, _commands in _PANELS.items():
     for _command in _commands:

@@ -26,7 +26,7 @@ class Reached(msgspec.Struct, frozen=True):
 
     `position` is the next offset to be read. The committed offset of aggregators and evaluators is held back on
     purpose, to where their open panes begin; the true position stands in the commit's metadata. `state` is an
-    aggregator's metadata.
+    aggregator's metadata, `engine` what an evaluator's window engine said of itself.
     """
 
     group: str
@@ -36,6 +36,7 @@ class Reached(msgspec.Struct, frozen=True):
     position: int
     end: int
     state: CommitState | None = None
+    engine: str = ""
 
     @property
     def lag(self) -> int:
@@ -91,10 +92,10 @@ class Progress:
         """Return how many brokers the cluster has."""
         return len((await self._admin.describe_cluster())["brokers"])
 
-    async def ends(self) -> dict[tuple[str, int], int]:
-        """Return the end of every partition of ``events.*``, by topic and partition."""
+    async def ends(self, topics: Iterable[str] | None = None) -> dict[tuple[str, int], int]:
+        """Return the end of every partition of some topics, those of ``events.*`` if none are named."""
         partitions = set()
-        for topic in self._topics.events():
+        for topic in topics or self._topics.events():
             found = await self._admin.describe_topics([topic])
             partitions |= {TopicPartition(topic, one["partition"]) for one in found[0]["partitions"]}
         return {(tp.topic, tp.partition): end for tp, end in (await self._ends(partitions)).items()}
@@ -144,7 +145,8 @@ def _reached(group: str, tp: TopicPartition, committed: int, metadata: str, end:
     told = _told(metadata)
     position = max(committed, told.position) if told else committed
     state = told if isinstance(told, CommitState) else None
-    return Reached(group, tp.topic, tp.partition, committed, position, end, state)
+    engine = told.engine if isinstance(told, EvaluatorCommit) else ""
+    return Reached(group, tp.topic, tp.partition, committed, position, end, state, engine)
 
 
 def _told(metadata: str) -> CommitState | EvaluatorCommit | None:
