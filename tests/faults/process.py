@@ -16,10 +16,19 @@ from pipeline.settings import Settings
 class WorkerProcess:
     """One `pipeline <role>` process; its output goes to a file under the settings' home."""
 
-    def __init__(self, role: str, settings: Settings, worker_id: str = "", module: str = "pipeline.cli.main") -> None:
+    def __init__(
+        self,
+        role: str,
+        settings: Settings,
+        worker_id: str = "",
+        module: str = "pipeline.cli.main",
+        folder: Path | None = None,
+    ) -> None:
+        """`folder` has the code of another release, which is run instead of this one's."""
         self.role = role
         self._module = module
-        self.log = settings.home / f"{role}-{worker_id or 'only'}.log"
+        self._folder = folder
+        self.log = settings.home / f"{role}-{worker_id or 'only'}{'-other' if folder else ''}.log"
         self._environment = {
             **os.environ,
             "PIPELINE_HOME": str(settings.home),
@@ -48,6 +57,7 @@ class WorkerProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", self._module, self.role],
                 env=self._environment,
+                cwd=self._folder,
                 stdout=out,
                 stderr=out,
                 stdin=subprocess.DEVNULL,
@@ -62,6 +72,11 @@ class WorkerProcess:
     def alive(self) -> bool:
         """Whether it was started and has not ended since."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll() if self._process else None
 
     def stop(self) -> None:
         """Tell it to stop, and wait until it has."""
