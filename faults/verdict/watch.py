@@ -38,7 +38,9 @@ class Watch:
         await self.start()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self._process is not None:
+            self._process.kill()  # a run that failed has no verdict, and maybe no Kafka to read from
         await self.stop()
 
     async def start(self) -> None:
