@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from faust.types import TP
@@ -29,6 +29,7 @@ from pipeline.evaluator.keys import alert_key, closed_key
 from pipeline.evaluator.outbox import encode_seen
 from pipeline.evaluator.reading import read
 from pipeline.evaluator.shard import Shard
+from pipeline.evaluator.sources import Sources
 from pipeline.evaluator.speaker import Speaker
 from pipeline.evaluator.takeover import Tables, committed_by, taken_over, window_config
 from pipeline.faust_ext.batch import Batch
@@ -42,7 +43,6 @@ from pipeline.topics import topics_of
 log = logging.getLogger(__name__)
 
 LIVE_MS = 1_000
-SOURCES_MS = 5_000
 FORGET_MS = 60_000
 SETTLE_MS = 1_000
 """So long after the last time, panes are closed and committed in the middle of a batch."""
@@ -61,8 +61,8 @@ class Evaluator:
         self._topics = topics_of(settings)
         self._rules = compile_rules(rules, settings.windows)
         self._slow_us = round(settings.slow_threshold_ms * 1000)
-        self._sources: frozenset[str] = frozenset()
-        self._sources_ms = self._forgot_ms = self._settled_ms = 0
+        self._sources = Sources(self._topics)
+        self._forgot_ms = self._settled_ms = 0
         self._committed: dict[TP, tuple[int, str]] = {}
         self._generation = -1
         self._lock = asyncio.Lock()
@@ -75,31 +75,44 @@ class Evaluator:
     async def restore(self, committed: Mapping[TP, Any], begins: Mapping[TP, int], generation: int) -> Mapping[TP, int]:
         """Take shards over from the tables and the last commit; return for each partition where to read on from."""
         async with self._lock:
-            await self._find_sources()
-            before, self.shards = self.shards, {}
-            for tp in committed:
-                if tp.topic == self._topics.panes:
-                    kept = before.get(tp.partition) if committed_by(self.boot_id, committed[tp]) else None
-                    self.shards[tp.partition] = kept or await self._take_over(tp, committed, begins)
-            for number in before.keys() - self.shards.keys():
-                self.tables.forget(number, self._settings.partitions)
+            self._generation = -1
+            await self._sources.look(self.app, wall_ms())
+            mine = {tp.partition: found for tp, found in committed.items() if tp.topic == self._topics.panes}
+            kept = {n: s for n, s in self.shards.items() if n in mine and committed_by(self.boot_id, mine[n])}
+            self._let_go(kept)
+            await self._read_tables(mine.keys(), mine.keys() - kept.keys())
+            self.shards = {n: kept.get(n) or await self._take_over(n, committed, begins) for n in sorted(mine)}
             self._generation = generation
             self.lease.end()
             # The claim: whoever was here before must find, should it come back, that somebody else was.
             if not await self._is_ours():
                 log.info("the next rebalance came before the shards of this one were taken over")
-            kept_shards = sum(before.get(number) is shard for number, shard in self.shards.items())
-            log.info("owns %d shards, %d of them kept with their state", len(self.shards), kept_shards)
+            log.info("owns %d shards, %d of them kept with their state", len(self.shards), len(kept))
             return {tp: self._position(tp) for tp in committed}
 
-    async def _take_over(self, tp: TP, committed: Mapping[TP, Any], begins: Mapping[TP, int]) -> Shard:
-        config, closed_panes = window_config(self._settings, tp.partition), self.tables.closed_panes.data
+    def _let_go(self, kept: dict[int, Shard]) -> None:
+        """Forget everything of all other shards: they have left, or come back, or a rebalance cut their takeover."""
+        self.shards = kept
+        gone = set(range(self._settings.partitions)) - kept.keys()
+        self.app.producers.give_up(gone)
+        self.tables.forget(gone, self._settings.partitions)
+
+    async def _read_tables(self, owned: Collection[int], new: Collection[int]) -> None:
+        """Shut others out of all shards, for kept ones may have been theirs meanwhile; then read the new ones' tables.
+
+        In this order, so that nothing comes behind what was read.
+        """
+        await self.app.producers.take({shard: self.tables.fences(shard) for shard in owned})
+        await self.tables.load(self.app, new)
+
+    async def _take_over(self, number: int, committed: Mapping[TP, Any], begins: Mapping[TP, int]) -> Shard:
+        tp, signals = self._tps(number)
+        config, closed_panes = window_config(self._settings, number), self.tables.closed_panes.data
         shard = Shard(config, self._rules, closed_panes, shards=self._settings.partitions)
-        signals = TP(self._topics.signals, tp.partition)
         unsent = taken_over(shard, self.tables, self._settings.partitions, tp, committed[tp], begins[tp])
         found = committed.get(signals)
         shard.signals_position = max(found.offset if found is not None else 0, begins.get(signals, 0))
-        shard.engine.set_sources(self._sources)
+        shard.engine.set_sources(self._sources.names)
         self._committed.pop(tp, None)
         self._committed.pop(signals, None)
         await self.speaker.send_again(shard, unsent)
@@ -192,8 +205,9 @@ class Evaluator:
         return False
 
     async def _settle(self, now_ms: int) -> None:
-        if now_ms - self._sources_ms > SOURCES_MS:
-            await self._find_sources()
+        if self._sources.is_old(now_ms) and await self._sources.look(self.app, now_ms):
+            for shard in self.shards.values():
+                shard.engine.set_sources(self._sources.names)
         for shard in self.shards.values():
             await self._look_early(shard, now_ms)
         if now_ms - self._forgot_ms > FORGET_MS:
@@ -284,15 +298,3 @@ class Evaluator:
             {f"{tp[0]}-{tp[1]}": place_of(consumer, tp, self._position(tp), now_ms) for tp in tps}, now_ms
         )
         await self._rewinder.look(self.app, {tp: self._position(tp) for tp in tps}, now_ms)
-
-    async def _find_sources(self) -> None:
-        """Learn how many partitions the topics of events have now; more may have been added."""
-        self._sources_ms = wall_ms()
-        found: set[str] = set()
-        for topic in (self._topics.operations, self._topics.errors):
-            partitions = await self.app.producer.partitions_for(topic)
-            found |= {f"{topic}-{number}" for number in partitions}
-        if found != self._sources:
-            self._sources = frozenset(found)
-            for shard in self.shards.values():
-                shard.engine.set_sources(self._sources)

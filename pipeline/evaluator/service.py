@@ -55,11 +55,14 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
         return
     await ensure_topics(settings)
     app, evaluator = make_evaluator(settings, rules)
-    await run_worker(
-        app,
-        stop,
-        tick=evaluator.tick,
-        tick_seconds=settings.early_ms / 1000,
-        last=evaluator.release,
-        stop_seconds=settings.stop_seconds,
-    )
+    try:
+        await run_worker(
+            app,
+            stop,
+            tick=evaluator.tick,
+            tick_seconds=settings.early_ms / 1000,
+            last=evaluator.release,
+            stop_seconds=settings.stop_seconds,
+        )
+    finally:
+        await app.producers.close()

@@ -39,7 +39,7 @@ class Speaker:
         alerts = [transition.alert for transition in evaluation.transitions if transition.alert is not None]
         if alerts:
             outbox = self._outbox(shard)
-            await self._app.producer.deliver([outbox.alert(alert) for alert in alerts])
+            await self._app.producers.deliver([outbox.alert(alert) for alert in alerts])
 
     async def keep_counts(self, shard: Shard, states: dict[bytes, AlertState]) -> None:
         """Keep states that were taken in already: counts of signals within an episode."""
@@ -58,7 +58,7 @@ class Speaker:
     async def send_again(self, shard: Shard, states: list[AlertState]) -> None:
         """Send last transitions that may not have been sent before a crash; their ids are the same."""
         outbox = self._outbox(shard)
-        await self._app.producer.deliver([outbox.alert(state.last_transition) for state in states])
+        await self._app.producers.deliver([outbox.alert(state.last_transition) for state in states])
 
     def stats(self, shard: Shard, records: list[StatsRecord]) -> None:
         """Send stats records, at the latest with the next commit."""
@@ -81,7 +81,7 @@ class Speaker:
                 items.setdefault(shard.number, {})[key] = shard.seen
         for number, found in items.items():
             pending += self._windows.outgoing(number, dict(found))
-        await self._app.producer.deliver(pending)
+        await self._app.producers.deliver(pending)
         for found in items.values():
             self._windows.apply(dict(found))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from pipeline.evaluator import commit
 from pipeline.evaluator.keys import closed_key_of, seen_key, shard_of_alert
 from pipeline.evaluator.outbox import decode_seen
 from pipeline.evaluator.shard import Shard
+from pipeline.faust_ext.producer import Outgoing
 from pipeline.faust_ext.table import DurableTable
 from pipeline.settings import Settings, window_ms
 
@@ -32,17 +33,32 @@ class Tables:
     windows: DurableTable
     alerts: DurableTable
 
+    def fences(self, shard: int) -> list[Outgoing]:
+        """Return what shuts an earlier owner of a shard out of the tables once it is written."""
+        return [table.fence(shard) for table in self._all()]
+
+    async def load(self, app: Any, shards: Collection[int]) -> None:
+        """Read everything that the tables hold for shards of which nothing is in memory."""
+        found = await app.read_changelogs([table.changelog(shard) for table in self._all() for shard in shards])
+        for table in self._all():
+            for shard in shards:
+                table.apply(dict(found[table.changelog(shard)]))
+
     def alert_states(self, shard: int, shards: int) -> Iterator[AlertState]:
         """Yield the alert states of one shard."""
         for key, value in self.alerts.data.items():
             if shard_of_alert(key, shards) == shard:
                 yield decode_state(value)
 
-    def forget(self, shard: int, shards: int) -> None:
-        """Drop a departed shard's records from memory; the changelogs keep them for its next owner."""
-        self.closed_panes.forget([key for key in self.closed_panes.data if closed_key_of(key).shard == shard])
-        self.windows.forget([key for key in self.windows.data if key.split(b"/")[0] == b"%d" % shard])
-        self.alerts.forget([key for key in self.alerts.data if shard_of_alert(key, shards) == shard])
+    def forget(self, shards: Collection[int], count: int) -> None:
+        """Drop records of some of `count` shards from memory; the changelogs keep them for their next owner."""
+        gone = frozenset(shards)
+        self.closed_panes.forget([key for key in self.closed_panes.data if closed_key_of(key).shard in gone])
+        self.windows.forget([key for key in self.windows.data if int(key.split(b"/")[0]) in gone])
+        self.alerts.forget([key for key in self.alerts.data if shard_of_alert(key, count) in gone])
+
+    def _all(self) -> tuple[DurableTable, ...]:
+        return (self.closed_panes, self.windows, self.alerts)
 
 
 def committed_by(boot_id: str, found: Any) -> bool:

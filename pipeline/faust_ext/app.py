@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import faust
 from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
 
 from pipeline.faust_ext.batch import BatchSchema
+from pipeline.faust_ext.changelogs import Contents, read_changelogs
 from pipeline.faust_ext.consumer import BatchConsumer, Owner
 from pipeline.faust_ext.producer import SafeProducer
+from pipeline.faust_ext.shard_producers import ShardProducers
 from pipeline.faust_ext.table import DurableTable
+from pipeline.faust_ext.tables import PipelineTables
 from pipeline.settings import Settings
 from pipeline.topic_admin import why_away
 from pipeline.topics import RECORD_BYTES
@@ -38,6 +43,8 @@ class PipelineApp(faust.App):  # type: ignore[misc]  # faust is untyped
     batch_topics: frozenset[str]
     owner: Owner
     bootstrap: str
+    producers: ShardProducers
+    records_restored = 0  # of changelogs, since the process began
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)
@@ -48,6 +55,10 @@ class PipelineApp(faust.App):  # type: ignore[misc]  # faust is untyped
     async def why_kafka_is_away(self) -> str | None:
         """Return why Kafka does not answer, None when it does; asked over a connection of its own."""
         return await why_away(self.bootstrap)
+
+    async def read_changelogs(self, tps: Iterable[TP]) -> Contents:
+        """Return what tables hold in these partitions of their changelogs; waits for a Kafka that is away."""
+        return await read_changelogs(self, tps)
 
     def batch_topic(self, *names: str) -> Any:
         """Return the Faust topic(s) to subscribe an agent to; their values are `Batch`."""
@@ -84,6 +95,7 @@ def make_app(settings: Settings, role: str, *, owner: Owner, batch_topics: tuple
         group_of(settings, role),
         broker=[f"kafka://{address.strip()}" for address in settings.kafka.split(",")],
         store="memory://",
+        TableManager=PipelineTables,
         datadir=settings.home / "faust",
         autodiscover=False,
         web_enabled=False,
@@ -120,6 +132,7 @@ def make_app(settings: Settings, role: str, *, owner: Owner, batch_topics: tuple
     app.batch_topics = frozenset(batch_topics)
     app.owner = owner
     app.bootstrap = settings.kafka
+    app.producers = ShardProducers(app)
     return app
 
 

@@ -2,7 +2,7 @@
 
 What is bent, and why (each held by a test):
 
-- `getmany` yields one message per partition and fetch, and applies changelogs to their tables by itself (speed).
+- `getmany` yields one message per partition and fetch (speed). It reads no changelogs: owners read their tables.
 - Source partitions are read only after `perform_seek` of the present generation: stock Faust fetches during recovery
   and its streams silently skip what arrives then.
 - Offsets of batch topics are committed by their owner alone, with metadata, never because a message was acked.
@@ -28,7 +28,6 @@ from faust.types import TP
 
 from pipeline.errors import FatalError
 from pipeline.faust_ext.batch import Batch, message_of
-from pipeline.faust_ext.changelogs import behind, restore_tables
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +106,6 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         self.batch_topics: frozenset[str] = self.app.batch_topics
         self._next_fetch: dict[TP, int] = {}  # where the next batch of each partition must start
         self._dropped: set[TP] = set()  # fetched but not delivered: to be read again
-        self._skipped_changelogs = False  # the same of changelogs
         self._seeked_generation: int | None = None
         self._seeks = 0  # grows with each seek: what was fetched across one may lie anywhere
         self._assigned_in = 0  # the rebalance that the present assignment came from
@@ -117,30 +115,21 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's shape
         ready = self.app.flow_control.is_active() and self._seeked_generation == self.app.consumer_generation_id
-        wanted = set(active_partitions or ())
-        if not ready:
-            wanted = {tp for tp in wanted if tp.topic not in self.batch_topics}
-        if not wanted:
+        wanted = {tp for tp in active_partitions or () if tp.topic in self.batch_topics}
+        if not ready or not wanted:
             await asyncio.sleep(0.05)
             return {}
         return await self._thread.getmany(wanted, timeout)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's shape
-        """Yield one message per fetched partition of batch topics; all other topics are changelogs of tables."""
+        """Yield one message per fetched partition."""
         await self._read_dropped_again()
         generation, seeks = self.app.consumer_generation_id, self._seeks
         records, active = await self._wait_next_records(timeout)
         if not records or self.should_stop:
             return
-        changelogs = {tp: found for tp, found in records.items() if tp.topic not in self.batch_topics}
-        waiting = {tp: found for tp, found in records.items() if tp.topic in self.batch_topics}
-        self._dropped.update(waiting)
-        if changelogs:
-            if any(self._is_stale(tp, generation, active) for tp in changelogs):
-                self._skipped_changelogs = True
-            else:
-                restore_tables(self.app, changelogs)
-        for tp, found in waiting.items():
+        self._dropped.update(records)
+        for tp, found in records.items():
             if self._seeks != seeks or self._is_stale(tp, generation, active):
                 continue
             batch = Batch(tp, generation, self._next_fetch.get(tp, found[0].offset), found)
@@ -158,9 +147,6 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
     async def _read_dropped_again(self) -> None:
         again = {tp: self._next_fetch[tp] for tp in self._dropped & self.assignment() if tp in self._next_fetch}
         self._dropped.clear()
-        if self._skipped_changelogs and self.app.in_recovery and self.flow_active:
-            self._skipped_changelogs = False
-            again |= {tp: offset for tp, offset in behind(self.app).items() if tp in self.assignment()}
         if again:
             await self._seek_if_ours(again)
 
@@ -208,13 +194,6 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         """Read a partition again from `offset`: something on the way to its agent was skipped."""
         self._dropped.discard(tp)
         await self._seek_if_ours({tp: offset})
-
-    async def read_changelogs_again(self) -> None:
-        """Read on from what the tables have: something on the way to them was skipped."""
-        offsets = {tp: offset for tp, offset in behind(self.app).items() if tp in self.assignment()}
-        if offsets:
-            log.warning("the recovery of tables stands still; reading %d changelogs again", len(offsets))
-            await self._seek_if_ours(offsets)
 
     async def commit_with_metadata(self, generation: int, offsets: Mapping[TP, tuple[int, str]]) -> bool:
         """Commit offset and metadata of batch partitions; False when the group has moved on meanwhile."""

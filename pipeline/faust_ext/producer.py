@@ -33,6 +33,10 @@ class SafeProducer(driver.Producer):  # type: ignore[misc]  # faust is untyped
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True, "max_request_size": RECORD_BYTES}
 
+    def make_producer(self) -> AIOKafkaProducer:
+        """Return one more producer of aiokafka's with the same settings; it is not started."""
+        return self._new_producer()
+
     def _new_producer(self) -> AIOKafkaProducer:
         producer = super()._new_producer()
         # Idempotent sends are tried again for ever, but for one case: a batch older than this (by default as long as a
@@ -54,14 +58,18 @@ class SafeProducer(driver.Producer):  # type: ignore[misc]  # faust is untyped
 
         Waits for a Kafka that is away, however long that takes.
         """
-        producer = self._ensure_producer()
-        sent = [await _send(producer, record) for record in records]
-        if sent:
-            await asyncio.gather(*sent)
+        await deliver(self._ensure_producer(), records)
 
     async def partitions_for(self, topic: str) -> set[int]:
         """Return the numbers of a topic's partitions, as the broker says now or a little ago."""
         return set(await self._ensure_producer().partitions_for(topic))
+
+
+async def deliver(producer: AIOKafkaProducer, records: Iterable[Outgoing]) -> None:
+    """Produce all records and return when the broker has acknowledged every one; raises the first failure."""
+    sent = [await _send(producer, record) for record in records]
+    if sent:
+        await asyncio.gather(*sent)
 
 
 async def _send(producer: AIOKafkaProducer, record: Outgoing) -> Any:

@@ -22,10 +22,7 @@ GC_THRESHOLD = (50_000, 20, 100)
 """Python's default makes the cyclic collector take half of the time: batches are many short-lived objects."""
 
 GETTING_READY_MS = 60_000
-"""So long a rebalance or a recovery may stand still. Faust's recovery ends without a word when a step takes 30 s."""
-
-READ_AGAIN_MS = 5_000
-"""A recovery that stands still for so long has missed something."""
+"""So long a rebalance or a recovery may stand still while Kafka answers."""
 
 
 async def run_worker(
@@ -68,49 +65,27 @@ async def _start(app: PipelineApp) -> None:
 
 
 async def _tick_forever(app: PipelineApp, tick: Callable[[], Awaitable[None]], seconds: float) -> None:
-    outage, getting_ready = Outage(app.why_kafka_is_away), GettingReady(app)
+    outage, getting_ready = Outage(app.why_kafka_is_away), Standstill()
     while True:
         await asyncio.sleep(seconds)
+        ready = is_ready(app)
         try:
-            if is_ready(app):
-                getting_ready.done()
+            if getting_ready.look(None if ready else _got_on(app), wall_ms()) > GETTING_READY_MS:
+                getting_ready = Standstill()
+                raise StuckError(f"a rebalance or a recovery has stood still for {GETTING_READY_MS // 1000} s")  # noqa: TRY301
+            if ready:
                 await outage.through(tick())
-            else:
-                await getting_ready.look(wall_ms())
         except StuckError as error:
             if not await outage.is_on():
                 raise FatalError(
-                    f"{error}: the worker is stuck. It leaves, so that its supervisor starts a fresh one; "
-                    "its state is in Kafka."
+                    f"{error}: the worker is stuck. It leaves, so that its supervisor starts a fresh one; its state is "
+                    "in Kafka."
                 ) from error
 
 
-class GettingReady:
-    """Watches over a rebalance or a recovery, in which nothing is asked of the owner."""
-
-    def __init__(self, app: PipelineApp) -> None:
-        self._app = app
-        self.done()
-
-    def done(self) -> None:
-        """It is over, or was never needed."""
-        self._standstill, self._stood_ms = Standstill(), 0
-
-    async def look(self, now_ms: int) -> None:
-        """Read changelogs again when nothing comes; raise StuckError when that was no help, and begin anew."""
-        app = self._app
-        before_ms, self._stood_ms = self._stood_ms, self._standstill.look(_restored(app), now_ms)
-        if app.in_recovery and self._stood_ms // READ_AGAIN_MS > before_ms // READ_AGAIN_MS:
-            await app.consumer.read_changelogs_again()
-        if self._stood_ms > GETTING_READY_MS:
-            self.done()
-            raise StuckError(f"a rebalance or a recovery has stood still for {GETTING_READY_MS // 1000} s")
-
-
-def _restored(app: PipelineApp) -> tuple[int, int, int]:
-    """Return what changes as long as a rebalance or a recovery gets on."""
-    offsets = app.tables.recovery.active_offsets.values()
-    return (app.rebalancing_count, app.consumer_generation_id, sum(offset or 0 for offset in offsets))
+def _got_on(app: PipelineApp) -> tuple[int, int, int]:
+    """Return what changes as long as a rebalance or the restoring of tables gets on."""
+    return (app.rebalancing_count, app.consumer_generation_id, app.records_restored)
 
 
 def is_ready(app: PipelineApp) -> bool:

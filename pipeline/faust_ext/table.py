@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import faust
+from faust.types import TP
 
 from pipeline.faust_ext.producer import Outgoing
+
+FENCE_KEY = b"fence"
 
 
 class DurableTable(faust.Table):  # type: ignore[misc]  # faust is untyped
@@ -26,7 +29,7 @@ class DurableTable(faust.Table):  # type: ignore[misc]  # faust is untyped
 
     async def write(self, partition: int, items: Mapping[bytes, bytes | None]) -> None:
         """Set or (None) delete keys: first in the changelog, acknowledged, then in memory."""
-        await self.app.producer.deliver(self.outgoing(partition, items))
+        await self.app.producers.deliver(self.outgoing(partition, items))
         self.apply(items)
 
     def apply(self, items: Mapping[bytes, bytes | None]) -> None:
@@ -37,6 +40,14 @@ class DurableTable(faust.Table):  # type: ignore[misc]  # faust is untyped
                 store.pop(key, None)
             else:
                 store[key] = value
+
+    def fence(self, partition: int) -> Outgoing:
+        """Return a changelog record that changes nothing: it deletes a key that is never there."""
+        return Outgoing(self.changelog_topic_name, partition, FENCE_KEY, None)
+
+    def changelog(self, partition: int) -> TP:
+        """Return where the records of a partition are kept."""
+        return TP(self.changelog_topic_name, partition)
 
     def forget(self, keys: list[bytes]) -> None:
         """Drop keys of a departed partition from memory; the changelog keeps them for the next owner."""

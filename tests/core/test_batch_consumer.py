@@ -162,18 +162,3 @@ async def test_what_was_delivered_and_never_came_is_read_again_though_nothing_fo
     assert await fetch(consumer) == []
     await rewinder.look(consumer.app, {HERE: 100}, LOST_MS)
     assert await fetch(consumer) == [(100, 100)]
-
-
-async def test_changelogs_that_a_recovery_waits_for_are_read_on_from_what_the_tables_have(
-    consumer: BatchConsumer,
-) -> None:
-    consumer.batch_topics = frozenset()  # the partition is a changelog's now
-    recovery = consumer.app.tables.recovery
-    recovery.active_highwaters[HERE], recovery.active_offsets[HERE] = 299, 120
-    consumer._thread.position = 300  # fetched, and dropped by Faust
-    await consumer.read_changelogs_again()
-    assert consumer._thread.position == 121
-    recovery.active_offsets[HERE] = 299
-    consumer._thread.position = 300
-    await consumer.read_changelogs_again()
-    assert consumer._thread.position == 300

@@ -52,6 +52,14 @@ class FakeProducer:
         list(outgoing)
 
 
+class FakeProducers(FakeProducer):
+    async def take(self, fences: Mapping[int, Any]) -> None:
+        del fences
+
+    def give_up(self, shards: Any) -> None:
+        del shards
+
+
 class FakeTable:
     def __init__(self) -> None:
         self.data: dict[bytes, bytes] = {}
@@ -59,6 +67,10 @@ class FakeTable:
 
     async def write(self, _: int, items: Mapping[bytes, bytes | None]) -> None:
         self.written.append(items)
+
+
+async def no_records(*_: Any) -> None:
+    """The tables are empty."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +91,15 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def evaluator() -> Evaluator:
     settings = Settings(partitions=1)
     evaluator = Evaluator(settings, [])
-    evaluator.app = SimpleNamespace(consumer=FakeConsumer(), producer=FakeProducer())
+    evaluator.app = SimpleNamespace(consumer=FakeConsumer(), producer=FakeProducer(), producers=FakeProducers())
     tables: Any = SimpleNamespace(
-        closed_panes=FakeTable(), windows=FakeTable(), alerts=FakeTable(), alert_states=lambda *_: iter(())
+        closed_panes=FakeTable(),
+        windows=FakeTable(),
+        alerts=FakeTable(),
+        alert_states=lambda *_: iter(()),
+        fences=lambda _: [],
+        load=no_records,
+        forget=lambda *_: None,
     )
     evaluator.tables = tables
     evaluator.speaker = Speaker(evaluator.app, topics_of(settings), tables.alerts, tables.windows, evaluator.lease)

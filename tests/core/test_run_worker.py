@@ -11,7 +11,7 @@ from pipeline.faust_ext import run
 from pipeline.faust_ext.watchdog import StuckError
 
 class App:
-    tables = type("Tables", (), {"recovery": type("Recovery", (), {"active_offsets": {}})})
+    records_restored = 0
     flow_control = type("Flow", (), {"is_active": staticmethod(lambda: READY)})
     rebalancing = in_recovery = crashed = False
     rebalancing_count = consumer_generation_id = 0

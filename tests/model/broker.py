@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from faust.types import TP
 
+from pipeline.faust_ext.producer import Outgoing
 from tests.model.clock import ModelClock
 
 
@@ -82,6 +83,8 @@ class Broker:
         self.logs: defaultdict[TP, Log] = defaultdict(Log)
         self.partitions: dict[str, int] = {}
         self.groups: defaultdict[str, Group] = defaultdict(Group)
+        self._epochs: Counter[int] = Counter()  # of the producers of shards
+        self._newest: dict[TP, int] = {}  # epoch that a partition has a record of
 
     def make(self, topic: str, partitions: int) -> None:
         self.partitions[topic] = partitions
@@ -89,6 +92,19 @@ class Broker:
     def append(self, tp: TP, key: bytes | None, value: bytes | None) -> Stored:
         assert tp.partition < self.partitions[tp.topic], f"{tp} does not exist"
         return self.logs[tp].append(self.clock.now_ms, key, value)
+
+    def next_epoch(self, shard: int) -> int:
+        """Somebody takes the producer's name of a shard."""
+        self._epochs[shard] += 1
+        return self._epochs[shard]
+
+    def append_of_epoch(self, tp: TP, epoch: int, record: Outgoing) -> bool:
+        """Take a record, unless the partition has one of a later owner of its shard's name."""
+        if self._newest.get(tp, 0) > epoch:
+            return False
+        self._newest[tp] = epoch
+        self.append(tp, record.key, record.value)
+        return True
 
     def of(self, topic: str) -> list[tuple[TP, Stored]]:
         """Every record of a topic, by partition in order."""

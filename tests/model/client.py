@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import UserDict, defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from faust.types import TP
@@ -90,7 +90,26 @@ class ModelConsumer:
         return taken
 
 
-Flight = dict[TP, list[Outgoing]]
+class Flight(dict[TP, list[Outgoing]]):
+    """What is on its way to the broker, in order by partition; `epochs` has those of the shards' producers."""
+
+    def __init__(self, records: Iterable[Outgoing], epochs: Mapping[int, int]) -> None:
+        found: defaultdict[TP, list[Outgoing]] = defaultdict(list)
+        for record in records:
+            found[TP(record.topic, record.partition)].append(record)
+        super().__init__(found)
+        self.epochs = dict(epochs)
+
+    def land(self, broker: Broker, cut: Callable[[int], int] = lambda count: count) -> None:
+        """Arrive, each partition's records as far as `cut` says; ProduceError where an epoch is of the past."""
+        for tp, records in self.items():
+            arriving = records[: cut(len(records))]
+            for record in arriving:
+                if tp.partition not in self.epochs:
+                    broker.append(tp, record.key, record.value)
+                elif not broker.append_of_epoch(tp, self.epochs[tp.partition], record):
+                    raise ProduceError
+            self[tp] = records[len(arriving) :]
 
 
 class ModelProducer:
@@ -98,57 +117,58 @@ class ModelProducer:
 
     def __init__(self, broker: Broker, fate: Fate) -> None:
         self._broker, self._fate = broker, fate
+        self.epochs: dict[int, int] = {}
         self.flights: list[Flight] = []
 
     async def deliver(self, records: Iterable[Outgoing]) -> None:
-        flight = _by_partition(records)
+        flight = Flight(records, self.epochs)
         if not flight:
             return
         self.flights.append(flight)
         if self._fate.pauses("before produce"):
             await Pause("before produce")
         if self._fate.fails():
-            self._land_some(flight)
+            flight.land(self._broker, self._fate.cut)
             raise ProduceError
         if self._fate.pauses("in produce"):
-            self._land_some(flight)
+            flight.land(self._broker, self._fate.cut)
             await Pause("in produce")
-        self.land(flight)
+        flight.land(self._broker)
+        self.flights.remove(flight)
         if self._fate.pauses("before ack"):
             await Pause("before ack")
-
-    def land(self, flight: Flight) -> None:
-        """Everything of it has reached the broker."""
-        for tp, records in flight.items():
-            for record in records:
-                self._broker.append(tp, record.key, record.value)
-        if flight in self.flights:
-            self.flights.remove(flight)
-
-    def _land_some(self, flight: Flight) -> None:
-        for tp, records in flight.items():
-            arrived = self._fate.cut(len(records))
-            for record in records[:arrived]:
-                self._broker.append(tp, record.key, record.value)
-            flight[tp] = records[arrived:]
 
     async def partitions_for(self, topic: str) -> set[int]:
         return set(range(self._broker.partitions[topic]))
 
 
-def _by_partition(records: Iterable[Outgoing]) -> Flight:
-    found: defaultdict[TP, list[Outgoing]] = defaultdict(list)
-    for record in records:
-        found[TP(record.topic, record.partition)].append(record)
-    return dict(found)
+class ModelShardProducers(ModelProducer):
+    """The same with a producer for each shard, of whose owners the broker takes the newest alone."""
+
+    async def take(self, fences: Mapping[int, Sequence[Outgoing]]) -> None:
+        self.epochs |= {shard: self._broker.next_epoch(shard) for shard in fences}
+        await self.deliver([record for records in fences.values() for record in records])
+
+    async def deliver(self, records: Iterable[Outgoing]) -> None:
+        records = list(records)
+        assert {record.partition for record in records} <= self.epochs.keys(), "a shard that was given up"
+        await super().deliver(records)
+
+    def give_up(self, shards: Iterable[int]) -> None:
+        for shard in shards:
+            self.epochs.pop(shard, None)
 
 
 class ModelApp:
     """Stands for Faust's app."""
 
-    def __init__(self, consumer: ModelConsumer, producer: ModelProducer) -> None:
+    def __init__(self, broker: Broker, consumer: ModelConsumer, producer: ModelProducer) -> None:
+        self._broker = broker
         self.consumer = consumer
-        self.producer = producer
+        self.producer = self.producers = producer
+
+    async def read_changelogs(self, tps: Iterable[TP]) -> dict[TP, dict[bytes, bytes]]:
+        return {tp: self._broker.logs[tp].newest_by_key() for tp in tps}
 
 
 class ModelTable:
@@ -158,15 +178,10 @@ class ModelTable:
     write = DurableTable.write
     apply = DurableTable.apply
     forget: Any = DurableTable.forget
+    fence = DurableTable.fence
+    changelog = DurableTable.changelog
 
     def __init__(self, app: ModelApp, changelog: str) -> None:
         self.app: Any = app
         self.changelog_topic_name = changelog
         self.data: UserDict[bytes, bytes] = UserDict()
-
-    def recover(self, broker: Broker, partitions: Iterable[int]) -> None:
-        """Read the changelogs of these partitions: what was written, and what was deleted."""
-        for number in partitions:
-            log = broker.logs[TP(self.changelog_topic_name, number)]
-            self.forget([record.key or b"" for record in log.records])
-            self.data.data |= log.newest_by_key()

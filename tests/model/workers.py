@@ -15,7 +15,7 @@ from pipeline.evaluator.takeover import Tables
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from tests.model.broker import Broker
-from tests.model.client import Fate, Flight, ModelApp, ModelConsumer, ModelProducer, ModelTable
+from tests.model.client import Fate, Flight, ModelApp, ModelConsumer, ModelProducer, ModelShardProducers, ModelTable
 from tests.model.operation import Operation
 
 
@@ -24,13 +24,14 @@ class Worker:
 
     role = ""
     receives_under_lock = True
+    make_producer = ModelProducer
 
     def __init__(self, broker: Broker, settings: Settings, member: str, fate: Fate) -> None:
         self.broker, self.settings, self.member = broker, settings, member
         self.group = broker.groups[self.role]
         self.consumer = ModelConsumer(broker, self.group, member, fate)
-        self.producer = ModelProducer(broker, fate)
-        self.app = ModelApp(self.consumer, self.producer)
+        self.producer = self.make_producer(broker, fate)
+        self.app = ModelApp(broker, self.consumer, self.producer)
         self.working: Operation | None = None
         self.receiving: Operation | None = None
         self.restoring = False
@@ -69,7 +70,6 @@ class Worker:
     def restore(self, assigned: set[TP]) -> None:
         """Take partitions over after a rebalance."""
         self.consumer.assign(assigned, self.group.generation)
-        self.recover()
         committed = {tp: self.group.committed.get(tp) for tp in sorted(assigned)}
         self.ready, self.restoring = False, True
         self._work(self.owner.restore(committed, dict.fromkeys(assigned, 0), self.group.generation))
@@ -100,9 +100,6 @@ class Worker:
         self.ready = self.restoring = False
         return [flight for flight in self.producer.flights if any(flight.values())]
 
-    def recover(self) -> None:
-        """Bring the tables up to date."""
-
     def _work(self, coroutine: Coroutine[Any, None, Any]) -> None:
         assert self.working is None
         self.working = Operation(coroutine)
@@ -128,6 +125,7 @@ class AggregatorWorker(Worker):
 
 class EvaluatorWorker(Worker):
     role = "evaluator"
+    make_producer = ModelShardProducers
 
     def __init__(self, broker: Broker, settings: Settings, member: str, fate: Fate, rules: Sequence[Rule] = ()) -> None:
         super().__init__(broker, settings, member, fate)
@@ -138,11 +136,6 @@ class EvaluatorWorker(Worker):
         self.owner = owner = Evaluator(settings, rules)
         owner.boot_id, owner.app, owner.tables = member, self.app, self.tables
         owner.speaker = Speaker(self.app, topics, self.tables.alerts, self.tables.windows, owner.lease)
-
-    def recover(self) -> None:
-        numbers = {tp.partition for tp in self.consumer.assigned}
-        for table in (self.tables.closed_panes, self.tables.windows, self.tables.alerts):
-            table.recover(self.broker, numbers)
 
     def _tick(self) -> Coroutine[Any, None, Any]:
         return self.owner.tick()  # type: ignore[union-attr]

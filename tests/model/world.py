@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -135,9 +136,9 @@ class World:
     # ---- what goes wrong
 
     def crash(self, worker: Worker) -> None:
-        """kill -9: what is on its way to the broker arrives later, or never. (Of an evaluator: never.)"""
+        """kill -9: what is on its way to the broker arrives later, or never."""
         flights = worker.die()
-        if worker.role == "aggregator" and self.rng.random() < 0.5:
+        if self.rng.random() < 0.5:
             self.ghosts += flights
         role = self._role(worker)
         self.workers[role].remove(worker)
@@ -157,9 +158,8 @@ class World:
 
     def land_ghost(self) -> None:
         flight = self.ghosts.pop(self.rng.randrange(len(self.ghosts)))
-        for tp, records in flight.items():
-            for record in records:
-                self.broker.append(tp, record.key, record.value)
+        with contextlib.suppress(ProduceError):
+            flight.land(self.broker)
 
     def echo(self) -> None:
         """A record of `panes` comes once more: a zombie's, or a retry's."""
@@ -176,11 +176,9 @@ class World:
         self.rebalance(self._role(worker))
 
     def may_freeze(self, worker: Worker) -> bool:
-        """Whether a worker may be stopped here. What an evaluator sends is with the broker before its lease ends."""
+        """Whether a worker may be stopped here: wherever it stands, as long as another goes on."""
         others = [other for other in self.workers[self._role(worker)] if not other.frozen and other is not worker]
-        places = ("before ack", "before commit", "after commit")
-        sent = all(operation.at in places for operation in worker.operations)
-        return bool(others) and not worker.frozen and (worker.role == "aggregator" or sent)
+        return bool(others) and not worker.frozen
 
     def wake(self, worker: Worker) -> None:
         """SIGCONT: it believes that it owns what it did, until it joins again (`rebalance`)."""
