@@ -21,6 +21,9 @@ from pipeline.rules_file import load_rules
 _MARGIN = 1.02
 """Percentiles in stats are estimates: only what is clearly above a threshold counts."""
 
+EARLY_MS = 70_000
+"""So far at most early looks run ahead of the watermark: `early_lag_ms` of `WindowConfig`, and a pane."""
+
 
 def check_breaches(account: Account, files: Sequence[Path]) -> Check:
     """At every step at which a rule's condition holds, by all the rules files that were in use, its alert fires."""
@@ -80,11 +83,14 @@ def _breaches(account: Account, rule: Rule) -> Iterator[tuple[int, int]]:
 
 
 def _fires(told: Sequence[Heard], step_ms: int) -> bool:
-    """Return whether a rule's alert fired at a step: told before or at it, and not yet over."""
+    """Return whether a rule's alert fired at a step: told before or at it, and not yet over.
+
+    Early looks run ahead of the steps on time: an alert that fired early may have done so before a step that is older.
+    """
     fired_ms: int | None = None
     for alert in (one.alert for one in told):
         if alert.state == "firing" and fired_ms is None:
-            fired_ms = alert.step_end_ms
+            fired_ms = alert.step_end_ms - (EARLY_MS if alert.decided == "early" else 0)
         if alert.state in {"resolved", "inactive"}:
             if fired_ms is not None and fired_ms <= step_ms < alert.step_end_ms:
                 return True

@@ -58,9 +58,12 @@ def _too_many_series(account: Account, expected: Expected) -> list[str]:
 
 def check_raw(account: Account, found: dict[str, Table]) -> Check:
     """Every event that can be used is in its raw table once, with its time and value."""
-    wrong = []
+    wrong, seen = [], set()
     for kind, table in found.items():
         for cell in differences(account.log.raw[kind].table(), table, RAW_COLUMNS):
+            if (kind, cell.code) in seen:
+                continue
+            seen.add((kind, cell.code))
             source, block = raw_parts(cell.code)
             offsets = f"offsets {block << RAW_BITS} to {((block + 1) << RAW_BITS) - 1}"
             counted = f"rows expected {cell.expected or 0}, found {cell.found or 0}"

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import time
 from multiprocessing.connection import Connection
 
@@ -23,14 +22,12 @@ log = logging.getLogger(__name__)
 READ_SECONDS = 0.4
 """Between two reads, so that batches are large. Less than half of what `lateness` takes for a pause."""
 _FULL = 5_000
-_NICE = 5
 
 
 def run(settings: Settings, parent: Connection, log_path: str) -> None:
     """Watch until the parent says stop, or is gone."""
     logging.basicConfig(filename=log_path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
-    os.nice(_NICE)
     gc.set_threshold(100_000, 50, 100)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_Child(settings, parent).run())

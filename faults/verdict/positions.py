@@ -100,12 +100,16 @@ def _steps(track: Track) -> list[tuple[int, int, bool]]:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """How long after a fault a role had caught up; None: it had not before the next fault, or the end."""
+    """How long after a fault a role had caught up; None: it had not before the next fault that concerns it, or the end.
+
+    `was_behind`: it had not caught up when the fault began, so the fault is not what it recovers from.
+    """
 
     fault: Fault
     role: str
     seconds: float | None
     looked_seconds: float
+    was_behind: bool = False
 
 
 def recoveries(positions: Positions, faults: Sequence[Fault], topics: dict[str, frozenset[str]]) -> list[Recovery]:
@@ -115,25 +119,23 @@ def recoveries(positions: Positions, faults: Sequence[Fault], topics: dict[str, 
     found = []
     for fault in sorted(faults, key=lambda fault: fault.began_ms):
         from_ms = fault.started_ms if fault.started_ms is not None else fault.ended_ms
-        next_ms = min((other.began_ms for other in faults if other.began_ms > from_ms), default=last_ms)
-        until_ms = min(next_ms, last_ms, from_ms + RECOVERY_LOOK_SECONDS * 1000)
-        found += [_recovery(fault, role, from_ms, until_ms, positions, behind[role]) for role in fault.roles]
+        for role in fault.roles:
+            others = (other.began_ms for other in faults if other.began_ms > from_ms and role in other.roles)
+            until_ms = min(min(others, default=last_ms), last_ms, from_ms + RECOVERY_LOOK_SECONDS * 1000)
+            found.append(_recovery(fault, role, (from_ms, until_ms), positions, behind[role]))
     return found
 
 
-def _recovery(
-    fault: Fault, role: str, from_ms: int, until_ms: int, positions: Positions, behind_ms: Int64s
-) -> Recovery:
-    samples = np.array(positions.samples_ms, np.int64)
-    samples = samples[(samples >= from_ms) & (samples <= until_ms)]
+def _recovery(fault: Fault, role: str, span_ms: tuple[int, int], positions: Positions, behind_ms: Int64s) -> Recovery:
+    from_ms, until_ms = span_ms
+    every = np.array(positions.samples_ms, np.int64)
+    before = every[every < fault.began_ms]
+    was_behind = bool(len(before)) and bool(np.isin(before[-1], behind_ms))
+    samples = every[(every >= from_ms) & (every <= until_ms)]
     late = samples[np.isin(samples, behind_ms)]
-    looked_s = max(until_ms - from_ms, 0) / 1000
-    if not len(samples):
-        return Recovery(fault, role, None, looked_s)
-    if not len(late):
-        return Recovery(fault, role, float(samples[0] - from_ms) / 1000, looked_s)
-    after = samples[samples > late[-1]]
-    return Recovery(fault, role, float(after[0] - from_ms) / 1000 if len(after) else None, looked_s)
+    after = samples[samples > late[-1]] if len(late) else samples
+    seconds = float(after[0] - from_ms) / 1000 if len(after) else None
+    return Recovery(fault, role, seconds, max(until_ms - from_ms, 0) / 1000, was_behind)
 
 
 def _behind(positions: Positions, role: str, topics: frozenset[str]) -> Int64s:

@@ -102,11 +102,19 @@ class Sampler:
 
     def _note(self, now_ms: int, role: str, tp: TopicPartition, at: Any, end: int) -> None:
         told = told_of(role, at.offset, at.metadata)
-        position = max(at.offset, told.get("position") or 0)
+        position = max(at.offset, position_in(role, at.metadata))
         # The end of a transaction takes an offset that nobody reads: past the last record there is nothing left.
         read_to = self._reader.read_to.get(tp)
         last = end if read_to is None or read_to < end else self._reader.next_offset.get(tp, 0)
         self.positions.note(now_ms, (role, tp.topic, tp.partition), position, last, told)
+
+
+def position_in(role: str, metadata: str) -> int:
+    """Return how far reading has come by a commit's metadata, 0 where it says nothing of that."""
+    with contextlib.suppress(msgspec.DecodeError):
+        if metadata and role != "lander":
+            return (commit_state.decode if role == "aggregator" else commit.decode)(metadata).position
+    return 0
 
 
 def told_of(role: str, offset: int, metadata: str) -> dict[str, int | None]:
@@ -127,8 +135,8 @@ def told_of(role: str, offset: int, metadata: str) -> dict[str, int | None]:
         if role == "evaluator":
             evaluated = commit.decode(metadata)
             engine = decode_state(evaluated.engine)
+            # Its position goes back with a takeover: it reads again from the committed offset.
             return told | {
-                "position": evaluated.position,
                 "the watermark": engine.watermark_ms,
                 "the last step": engine.emitted_ms,
                 "the closed panes": engine.frontier_ms,

@@ -96,6 +96,7 @@ def _recovery_table(recoveries: Iterable[Recovery]) -> Table:
     table.add_column("seconds", justify="right")
     for one in recoveries:
         told = f"not within {one.looked_seconds:.0f}" if one.seconds is None else f"{one.seconds:.1f}"
+        told = f"behind before; {told}" if one.was_behind else told
         table.add_row(one.fault.name, one.fault.target, one.role, told)
     return table
 

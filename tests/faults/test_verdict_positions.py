@@ -7,7 +7,7 @@ import pytest
 from faults.facts import Fault
 from faults.verdict.check_commits import check_recovery
 from faults.verdict.positions import Positions, recoveries, stuck
-from faults.verdict.sampler import told_of
+from faults.verdict.sampler import position_in, told_of
 from pipeline.core import commit_state
 from pipeline.core.source import Progress
 from pipeline.core.window_config import WindowState, encode_state
@@ -47,7 +47,8 @@ def test_nothing_in_an_aggregators_commit_may_go_back(name: str) -> None:
 def test_what_an_evaluator_commits_is_understood() -> None:
     state = WindowState(frontier_ms=1, emitted_ms=2, watermark_ms=None, settled_offset=4, late_rounds=5)
     told = told_of("evaluator", 7, commit.encode(commit.EvaluatorCommit("boot", 9, encode_state(state))))
-    assert told["position"] == 9
+    assert position_in("evaluator", commit.encode(commit.EvaluatorCommit("boot", 9, encode_state(state)))) == 9
+    assert "position" not in told  # it goes back with a takeover
     assert (told["the closed panes"], told["the last step"], told["the late rounds"]) == (1, 2, 5)
 
 
@@ -108,3 +109,18 @@ def test_what_is_left_to_read_is_what_was_there_a_while_ago() -> None:
     assert positions.left() == {PLACE: 0}  # three seconds behind, and reading on
     positions.note(20_000, PLACE, 200, 300, {})
     assert positions.left() == {PLACE: 50}
+
+
+def test_a_fault_that_does_not_concern_a_role_cuts_nothing_short() -> None:
+    lags = [500] * 60 + [9_000] * 20 + [500] * 30
+    other = Fault("kill", "lander-1", 70_000, 71_000, 71_000, ("lander",))
+    first, _ = recoveries(run(lags), [kill(59_000, 60_000), other], {**TOPICS, "lander": frozenset()})
+    assert first.seconds == 20.0
+
+
+def test_who_was_behind_before_a_fault_is_not_measured_by_it() -> None:
+    lags = [500] * 30 + [9_000] * 130
+    (found,) = recoveries(run(lags), [kill(59_000, 60_000)], TOPICS)
+    assert found.was_behind
+    assert check_recovery([found], 60).passed
+    assert check_recovery([found], 60).figures["behind before"] == 1
