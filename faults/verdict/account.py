@@ -32,7 +32,7 @@ class Account:
     positions: Positions = field(default_factory=Positions)
     complaints: list[str] = field(default_factory=list)
     taken_ms: int = 0  # everything that was there then is in it
-    folding_seconds: float = 0.0  # CPU that the watch has used
+    cost: dict[str, float] = field(default_factory=dict)  # what the watch itself has used
 
     @classmethod
     def of(cls, settings: Settings) -> Account:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,6 +20,8 @@ from pipeline.settings import window_ms
 
 Int64s = npt.NDArray[np.int64]
 
+Kept = dict[tuple[int, int], tuple[int, ...]]
+"""By series and step: revision and COUNTS of one window."""
 _COLUMNS = [AT[name] for name in COUNTS]
 
 
@@ -101,7 +103,7 @@ def _holes(account: Account) -> Iterator[str]:
                 yield f"shard {shard}: no step between {clock(before_ms)} and {clock(after_ms)}"
 
 
-def check_history_stats(account: Account, history: Mapping[str, Mapping[tuple[int, int], tuple[int, ...]]]) -> Check:
+def check_history_stats(account: Account, windows: Callable[[str], Kept]) -> Check:
     """ClickHouse has of every series, step and window the newest revision as it stands on the topic.
 
     Steps go on while there are windows to tell of: later ones of a shard than those of the account are passed over.
@@ -109,8 +111,10 @@ def check_history_stats(account: Account, history: Mapping[str, Mapping[tuple[in
     series, steps_ms, revisions, counts = account.stats.newest()
     keys = list(zip(series.tolist(), steps_ms.tolist(), strict=True))
     wrong: list[str] = []
+    rows: dict[str, int] = {}
     for place, window in enumerate(account.stats.windows):
-        found = history[window]
+        found = windows(window)  # one after the other: together they may be hundreds of megabytes
+        rows[window] = len(found)
         told = {
             key: (revision, *row)
             for key, revision, row in zip(keys, revisions.tolist(), counts[:, place].tolist(), strict=True)
@@ -119,7 +123,6 @@ def check_history_stats(account: Account, history: Mapping[str, Mapping[tuple[in
             if told.get(key) != found.get(key) and not _is_later(account, key):
                 name, at = account.series.listed[key[0]].label(), clock(key[1])
                 wrong.append(f"{name} {window} until {at}: topic {told.get(key)}, ClickHouse {found.get(key)}")
-    rows = {window: len(found) for window, found in history.items()}
     return check("window_stats", "ClickHouse has the newest revision of every window", wrong, rows)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import resource
 import time
 from multiprocessing.connection import Connection
 
@@ -70,7 +71,7 @@ class _Child:
             self._parent.send(unsettled(self._account))
         else:
             self._account.complaints = list(self._reader.complaints)
-            self._account.folding_seconds = time.process_time()
+            self._account.cost = _cost()
             self._parent.send(self._account)
         return True
 
@@ -89,3 +90,8 @@ class _Child:
                 count += len(records)
                 await asyncio.sleep(0)
         return count
+
+
+def _cost() -> dict[str, float]:
+    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"cpu_seconds": round(time.process_time(), 1), "greatest_memory_mb": round(memory_mb)}

@@ -29,6 +29,8 @@ RECOVERY_LIMIT_SECONDS = 60.0
 SETTLE_SECONDS = 120.0
 _ASK_SECONDS = 2.0
 _LAND_SECONDS = 30.0
+_STILL_SECONDS = 90.0
+"""What has not changed for so long will not: panes close within 50 s of an event by default."""
 
 
 async def judge(
@@ -41,7 +43,8 @@ async def judge(
 ) -> Verdict:
     """Return the verdict on a run whose load has ended; all servers and workers are still up.
 
-    Waits up to `settle_seconds` until everything is read, closed and landed; what is not by then is a difference.
+    Waits up to `settle_seconds` until everything is read, closed and landed, as long as something moves; what is not
+    done by then is a difference.
     `rules` are the files that the evaluators had, by default that of the settings; what none names is not judged.
     """
     left = await _settled(watch, settle_seconds)
@@ -54,11 +57,14 @@ async def judge(
 
 
 async def _settled(watch: Watch, seconds: float) -> list[str]:
-    """Wait until nothing is left to do; return what still is when the time is over."""
-    deadline = time.monotonic() + seconds
+    """Wait until nothing is left to do; return what still is when the time is over, or nothing moves any more."""
+    began = moved = time.monotonic()
+    before: list[str] = []
     while True:
-        left = await watch.unsettled()
-        if not left or time.monotonic() > deadline:
+        left, now = await watch.unsettled(), time.monotonic()
+        if left != before:
+            before, moved = left, now
+        if not left or now - began > seconds or now - moved > _STILL_SECONDS:
             return left
         await asyncio.sleep(_ASK_SECONDS)
 
@@ -82,7 +88,7 @@ def _judged(
             check_marks(account, expected, history.marks()),
             check_closed(account, expected),
             check_stats(account, expected),
-            check_history_stats(account, {window: history.windows(window) for window in account.stats.windows}),
+            check_history_stats(account, history.windows),
             check_alerts(account),
             check_history_alerts(account, history.alerts(account.taken_ms)),
             check_critical(account),
@@ -94,4 +100,4 @@ def _judged(
         )
     assert_room(account)
     minutes = (run.ended_ms - run.began_ms) / 60_000
-    return Verdict(run.seed, minutes, checks, lines, tuple(found), account.folding_seconds)
+    return Verdict(run.seed, minutes, checks, lines, tuple(found), account.cost)

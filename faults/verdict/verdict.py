@@ -47,7 +47,7 @@ class Verdict:
     checks: tuple[Check, ...]
     ledger: tuple[Line, ...]
     recoveries: tuple[Recovery, ...]
-    watch_cpu_seconds: float = 0.0
+    watch: dict[str, float] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
