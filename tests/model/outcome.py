@@ -14,6 +14,7 @@ from schemas.structs import StatsRecord
 from tests.model.clock import START_MS
 from tests.model.events import Element
 from tests.model.plans import RULES, model_settings
+from tests.model.rest import catch_up
 from tests.model.undisturbed import DECIDED_ON_THE_WATERMARK
 from tests.model.verdict import Said, alert_story
 from tests.model.world import Plan, World
@@ -55,7 +56,7 @@ def outcome(arrivals: Iterable[Arrival], *, partitions: int = 1, origin_ms: int 
         for _ in range(2):
             world.clock.advance(100_000)
             _move_on(world)
-            world.catch_up()
+            catch_up(world)
     return _outcome(Said(world), origin_ms)
 
 

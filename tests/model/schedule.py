@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from faust.types import TP
 
 from tests.model.events import DURATIONS_MS, OPERATIONS, SERVICES, Element, Verdict
+from tests.model.rest import catch_up, settle_down
 from tests.model.workers import Worker
 from tests.model.world import NEVER_IDLE_MS, World
 
@@ -52,7 +53,7 @@ class Walk:
         self.world.chance.calm = False
         for name in self.rng.choices(self._names, self._weights, k=self.mood.actions):
             self._actions[name]()
-        self.world.settle_down()
+        settle_down(self.world)
         self.close()
         return self.world
 
@@ -64,12 +65,15 @@ class Walk:
             self.world.publish(tp, [self.closer(tp)], whole=True)
 
     def close(self) -> None:
-        """Time goes on until every pane is closed and every window empty."""
+        """Time goes on until every pane is closed and every window empty. The first part of that may be rough."""
         for by_ms in (100_000, 80_000):
+            self.world.chance.calm = by_ms == 80_000 or self.rng.random() < 0.3
             self.world.clock.advance(by_ms)
             if self.world.plan.settings.idle_after_ms >= NEVER_IDLE_MS:
                 self.prime()
-            self.world.catch_up()
+            catch_up(self.world)
+        if self.world.ghosts:
+            settle_down(self.world)
 
     def closer(self, tp: TP) -> Element:
         kind = "error" if tp.topic == self.world.topics.errors else "operation"

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.model.examine import examine, quiet
 from tests.model.plans import WINDOWS, model_settings
+from tests.model.rest import settle_down
 from tests.model.schedule import Mood, Walk
 from tests.model.watch import CommitWatch
 from tests.model.world import World
@@ -61,7 +62,7 @@ class Pipeline(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             if hasattr(self, "walk"):
-                self.walk.world.settle_down()
+                settle_down(self.walk.world)
                 self.walk.close()
                 examine(self.walk.world)
         finally:

@@ -9,10 +9,11 @@ from faust.types import TP
 from tests.model.events import Element
 from tests.model.examine import quiet
 from tests.model.plans import COUNTING
+from tests.model.rest import EVERYTHING, catch_up, settle_down
 from tests.model.verdict import Said, judge
 from tests.model.watch import CommitWatch
 from tests.model.workers import Worker
-from tests.model.world import EVERYTHING, World
+from tests.model.world import World
 
 SOURCE = TP("events.operations", 0)
 
@@ -45,9 +46,9 @@ def test_what_a_zombie_has_closed_is_not_late() -> None:
         read(world, zombie)
         read(world, zombie)
         read(world, heir)
-        world.settle_down()
+        settle_down(world)
         judge(world)
         assert Said(world).late == set()
         world.clock.advance(100_000)
-        world.catch_up()
+        catch_up(world)
     judge(world)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pipeline.core import commit_state
 from pipeline.core.records import Snapshot
+from tests.model.rest import catch_up
 from tests.model.verdict import Said, alert_story
 from tests.model.watch import require
 from tests.model.world import World
@@ -25,7 +26,7 @@ def undisturbed(world: World) -> World:
             other.broker.partitions[tp.topic] = world.broker.partitions[tp.topic]
     with other.clock.installed():
         other.begin()
-        other.catch_up()
+        catch_up(other)
     return other
 
 

@@ -25,13 +25,8 @@ Role = Literal["aggregator", "evaluator"]
 SESSION_MS = 10_000
 """After this long without a heartbeat a group gives a member's partitions to others."""
 
-CATCH_UP_MS = 2_600
-"""Between two looks at idle partitions; they come three times within the idle time, as a worker's do."""
-
 NEVER_IDLE_MS = 10**12
 """Setting of a pipeline in which watermarks move by events alone."""
-
-EVERYTHING = 10**6
 
 
 @dataclass(frozen=True)
@@ -197,48 +192,6 @@ class World:
         group.members = {worker.member for worker in live}
         for worker, share in zip(live, self._shares(role, live), strict=True):
             self._guarded(worker, lambda worker=worker, share=share: worker.restore(share))  # type: ignore[misc]
-
-    # ---- the end
-
-    def settle_down(self) -> None:
-        """No more faults: everybody is there, nothing is held up, all is read and said."""
-        self.chance.calm = True
-        for worker in self.each():
-            worker.frozen = False
-        for role in self.plan.roles:
-            while self.dead.get(role):
-                self.restart(role)
-            self.rebalance(role)
-        while self.ghosts:
-            self.land_ghost()
-        self.catch_up(1)
-
-    @property
-    def rounds(self) -> int:
-        """So often everybody ticks until partitions are found idle, panes closed, and nothing is left to say."""
-        if self.plan.settings.idle_after_ms < NEVER_IDLE_MS:
-            return 4
-        return 3 if "evaluator" in self.plan.roles else 2
-
-    def catch_up(self, rounds: int | None = None) -> None:
-        """Everybody reads to the end and ticks."""
-        for _ in range(self.rounds if rounds is None else rounds):
-            for role in self.plan.roles:
-                for worker in list(self.workers[role]):
-                    self._read_all(worker)
-                    self.tick(worker)
-                for _ in range(self.plan.echoes):
-                    self.echo()
-            self.clock.advance(CATCH_UP_MS)
-
-    def _read_all(self, worker: Worker) -> None:
-        for operation in worker.operations:
-            while operation.at is not None:
-                self.go_on(worker, operation)
-        for tp in sorted(worker.consumer.assigned):
-            self.poll(worker, tp, EVERYTHING)
-        while worker.consumer.queue:
-            self.take(worker)
 
     # ---- around
 
