@@ -27,5 +27,5 @@ class FatalError(PipelineError):
     """Stops the worker. The message says what was found, where, and what to do."""
 
 
-class FloodError(FatalError):
-    """Stops a worker because of what it reads, not of how it is set up: the others go on meanwhile."""
+class BlockedError(FatalError):
+    """Stops a worker because of what lies in Kafka, not of how it is set up: it may be put right while others go on."""

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HOME_NAME = ".pipeline"
@@ -65,7 +66,12 @@ class Settings(BaseSettings):
         pattern=r"^[a-z0-9-]*$",
         description="Prefix of topics and consumer groups, so that several pipelines can share one Kafka.",
     )
-    epoch: int = Field(1, ge=1, description="Part of every identity; raised when a topic was deleted and made again.")
+    epoch: int = Field(
+        1,
+        ge=1,
+        description="Epoch at the first start, part of every identity. Later `control` knows it; `pipeline new-epoch` "
+        "raises it when a topic was made again.",
+    )
     partitions: int = Field(8, ge=1, description="Partitions of events.*, panes, signals, stats, live, alerts.")
     replication: int = Field(1, ge=1, description="Replication factor of topics that the pipeline makes.")
     worker_id: str = Field("", description="Stable name of this worker, for static membership. Unset: made at start.")
@@ -108,6 +114,18 @@ class Settings(BaseSettings):
     stop_seconds: float = Field(10, gt=0, description="A worker that was told to stop leaves after this long.")
     stuck_seconds: float = Field(60, gt=0, description="A worker that lags and does not move for so long exits.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+
+    _epochs: dict[str, int] = PrivateAttr(default_factory=dict)
+
+    def epoch_of(self, topic: str) -> int:
+        """Return the epoch of a topic: what `with_epochs` was told, else the setting."""
+        return self._epochs.get(topic, self.epoch)
+
+    def with_epochs(self, epochs: Mapping[str, int]) -> Self:
+        """Return the same settings with the epochs that were found, by topic."""
+        copy = self.model_copy()
+        copy._epochs = dict(epochs)  # noqa: SLF001 - its own
+        return copy
 
     @field_validator("kafka")
     @classmethod

@@ -53,7 +53,7 @@ class Intake:
 
     def __init__(self, settings: Settings, table: SeriesTable) -> None:
         topics = topics_of(settings)
-        self._epoch = settings.epoch
+        self._epoch_of = settings.epoch_of
         self._future_limit_ms = settings.future_limit_ms
         self._rules = TimeRules(
             settings.pane_seconds * 1000, settings.out_of_orderness_ms, settings.allowed_lateness_ms
@@ -109,7 +109,7 @@ class Intake:
             topic=tp.topic,
             partition=tp.partition,
             offset=record.offset,
-            epoch=self._epoch,
+            epoch=self._epoch_of(tp.topic),
             append_time_ms=record.timestamp,
             key=record.key,
             headers=record.headers,
@@ -123,7 +123,7 @@ class Intake:
         return [
             _signal(
                 decoded.events[event],
-                self._epoch,
+                self._epoch_of(tp.topic),
                 f"{tp.topic}-{tp.partition}",
                 int(columns.offset[event]),
                 decoded.index_of[event],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.core import records
@@ -21,14 +21,14 @@ class Outbox:
     """Turns what phase 1 has found into records."""
 
     topics: Topics
-    epoch: int
+    epoch_of: Callable[[str], int]
     pane_ms: int
     shards: int
 
     @classmethod
     def of(cls, settings: Settings) -> Outbox:
         """Return the outbox for these settings."""
-        return cls(topics_of(settings), settings.epoch, settings.pane_seconds * 1000, settings.partitions)
+        return cls(topics_of(settings), settings.epoch_of, settings.pane_seconds * 1000, settings.partitions)
 
     def final(self, source: str, closings: Iterable[Closing]) -> Iterator[Outgoing]:
         """Yield the final snapshots of closing panes."""
@@ -61,11 +61,16 @@ class Outbox:
     def late(self, source: str, late: Late) -> Outgoing:
         """Return the record that tells which events were late."""
         places = (late.offset.tolist(), late.index.tolist(), late.pane_start_ms.tolist())
-        return Outgoing(self.topics.late, 0, None, records.encode_late(LateEvents(self.epoch, source, *places)))
+        return Outgoing(
+            self.topics.late, 0, None, records.encode_late(LateEvents(self._epoch(source), source, *places))
+        )
+
+    def _epoch(self, source: str) -> int:
+        return self.epoch_of(source.rpartition("-")[0])
 
     def _snapshot(self, source: str, start_ms: int, part: PartSnapshot, *, final: bool) -> Outgoing:
         snapshot = Snapshot(
-            epoch=self.epoch,
+            epoch=self._epoch(source),
             source=source,
             pane_start_ms=start_ms,
             pane_ms=self.pane_ms,

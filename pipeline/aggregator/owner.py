@@ -27,7 +27,7 @@ from pipeline.core.pane_rows import SeriesLimits
 from pipeline.core.records import Mark
 from pipeline.core.resume import Resumed, resume
 from pipeline.core.source import Checkpoint, Progress, SourcePartition, TimeRules
-from pipeline.errors import FatalError, FloodError
+from pipeline.errors import BlockedError, FatalError
 from pipeline.faust_ext.batch import Batch
 from pipeline.faust_ext.clock import wall_ms
 from pipeline.faust_ext.producer import Outgoing
@@ -134,12 +134,12 @@ class Aggregator:
             self._forget_numbers()
 
     def _judged(self, tp: TP, run: DeadRun, taken: Taken) -> DeadRun:
-        """Return what the partition's last events were; FloodError before anything of a flood of bad ones is told."""
+        """Return what the partition's last events were; BlockedError before anything of a flood of bad ones is told."""
         if not taken.verdicts:
             return run.after_good(taken.good).without(self._dead_limits)
         after, flood = run.after(taken.verdicts, self._dead_limits)
         if flood is not None:
-            raise FloodError(flood_message(source_name(tp), flood, taken.verdicts))
+            raise BlockedError(flood_message(source_name(tp), flood, taken.verdicts))
         return after
 
     def _forget_numbers(self) -> None:
@@ -213,7 +213,7 @@ class Aggregator:
 
     def _marks(self, checkpoints: Mapping[TP, Checkpoint]) -> list[Mark]:
         return [
-            _mark(self._settings.epoch, source_name(tp), checkpoint.progress, idle=self._idle[tp].is_idle)
+            _mark(self._settings.epoch_of(tp.topic), source_name(tp), checkpoint.progress, idle=self._idle[tp].is_idle)
             for tp, checkpoint in checkpoints.items()
             if tp.topic != self._topics.samples  # samples have no panes yet
         ]

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from pipeline.aggregator.owner import Aggregator
+from pipeline.epochs import claimed_epochs
 from pipeline.faust_ext.app import PipelineApp, make_app
 from pipeline.faust_ext.run import run_worker
 from pipeline.settings import Settings
@@ -40,7 +41,7 @@ async def run_aggregator(settings: Settings, stop: asyncio.Event) -> None:
     if not await wait_for_kafka(settings.kafka or "", stop):
         return
     await ensure_topics(settings)
-    app, aggregator = make_aggregator(settings)
+    app, aggregator = make_aggregator(await claimed_epochs(settings))
     await run_worker(
         app,
         stop,

@@ -21,6 +21,7 @@ from pipeline.dead.outcomes import Decided, Outcomes, deciding
 from pipeline.dead.reading import dead_reader, letters_at, survey
 from pipeline.dead.replaying import AT_ONCE, Replayed, Replayer
 from pipeline.dead.wanted import Wanted
+from pipeline.epochs import with_known_epochs
 from pipeline.errors import FatalError, RejectedEvent
 from pipeline.settings import Settings
 from schemas.reasons import Reason
@@ -47,6 +48,7 @@ async def replay_letters(settings: Settings, wanted: Wanted, manner: Manner) -> 
     async with AsyncExitStack() as stack:
         outcomes = None if manner.dry_run else await stack.enter_async_context(deciding(settings))
         consumer = await stack.enter_async_context(dead_reader(settings))
+        settings = await with_known_epochs(settings)
         originals = await stack.enter_async_context(dead_reader(settings))
         chosen, decided_before = _chosen(await survey(settings, consumer, wanted), wanted, manner)
         _confirm(f"Send {count(len(chosen))} dead letters again?", len(chosen), manner)

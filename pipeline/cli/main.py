@@ -11,6 +11,7 @@ from pipeline.cli.dead import dead
 from pipeline.cli.demo import demo
 from pipeline.cli.doctor import doctor
 from pipeline.cli.ledger import ledger
+from pipeline.cli.new_epoch import new_epoch
 from pipeline.cli.publish import publish
 from pipeline.cli.reckon import reckon
 from pipeline.cli.sql import sql
@@ -34,7 +35,7 @@ _PANELS = {
     "Run": (demo, up, aggregator, evaluator, lander),
     "Send": (publish,),
     "Look": (stats, alerts, sql, topics),
-    "Check": (doctor, reckon, ledger, verify),
+    "Check": (doctor, reckon, ledger, verify, new_epoch),
 }
 for _panel, _commands in _PANELS.items():
     for _command in _commands:

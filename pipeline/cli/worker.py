@@ -17,9 +17,9 @@ import typer
 
 from pipeline.cli.configuration import load, require_named
 from pipeline.cli.console import complain, warnings_to_log
-from pipeline.errors import FatalError, FloodError
+from pipeline.errors import FatalError, BlockedError
 from pipeline.settings import Settings
-from pipeline.up.worker import EXIT_FATAL, EXIT_FLOOD
+from pipeline.up.worker import EXIT_FATAL, EXIT_BLOCKED
 
 Service = Callable[[Settings, asyncio.Event], Awaitable[None]]
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True, help="Stop when stdin closes.")]
@@ -70,7 +70,7 @@ def _run(name: str, module: str, needs: tuple[str, ...], supervised: bool) -> No
         if not supervised:
             raise
         complain(str(error))
-        code = EXIT_FLOOD if isinstance(error, FloodError) else EXIT_FATAL
+        code = EXIT_BLOCKED if isinstance(error, BlockedError) else EXIT_FATAL
     sys.exit(code)
 
 

@@ -32,7 +32,7 @@ class Landing:
 
     async def land(self, letter: DeadLetter) -> None:
         """Write the rows of a letter's record; RejectedEvent that says why when that can't be, or is refused again."""
-        record = await original(self._originals, letter, self._settings.epoch)
+        record = await original(self._originals, letter, self._settings.epoch_of(letter.topic))
         contents = read_contents([record], self._settings)
         if contents.unusable:
             raise RejectedEvent(contents.unusable[0].detail)

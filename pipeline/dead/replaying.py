@@ -86,7 +86,7 @@ class Replayer:
 
     async def _value(self, letter: DeadLetter) -> bytes:
         if letter.truncated:
-            return await original_value(self.originals, letter, self.settings.epoch)
+            return await original_value(self.originals, letter, self.settings.epoch_of(letter.topic))
         value = whole_value(letter)
         if value is None:
             raise RejectedEvent("it has no bytes that could be sent")

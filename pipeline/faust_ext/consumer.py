@@ -26,7 +26,8 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from pipeline.errors import FatalError
+from pipeline.epochs import remade_message
+from pipeline.errors import BlockedError
 from pipeline.faust_ext.batch import Batch, message_of
 
 log = logging.getLogger(__name__)
@@ -228,11 +229,11 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
 
 
 def refuse_remade_topics(committed: Mapping[TP, OffsetAndMetadata | None], ends: Mapping[TP, int]) -> None:
-    """Raise FatalError when a group has committed beyond a partition's end: the topic was deleted and made again."""
+    """Raise BlockedError when a group has committed beyond a partition's end: the topic was deleted and made again."""
     for tp, found in committed.items():
         if found is not None and found.offset > ends.get(tp, found.offset):
-            raise FatalError(
-                f"{tp.topic}-{tp.partition} ends at offset {ends[tp]}, but offset {found.offset} was committed: the "
-                "topic was deleted and made again. Its offsets would no longer identify events. Raise PIPELINE_EPOCH "
-                "by one and delete the consumer groups of the pipeline, or restore the topic."
+            raise BlockedError(
+                remade_message(
+                    f"{tp.topic}-{tp.partition} ends at offset {ends[tp]}, but offset {found.offset} was committed"
+                )
             )

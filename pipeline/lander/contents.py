@@ -50,7 +50,7 @@ def read_contents(records: Iterable[Record], settings: Settings) -> Contents:
     by_topic: dict[str, list[Record]] = {}
     for record in records:
         by_topic.setdefault(record.topic, []).append(record)
-    reading = Reading(settings.epoch, settings.future_limit_ms)
+    reading = Reading(settings.epoch, settings.future_limit_ms, settings.epoch_of)
     contents = Contents([], [], 0)
     readers: dict[str, Callable[[Sequence[Record], list[Unusable]], list[Rows] | EventRows]] = {
         topics.operations: lambda some, _: operation_rows(some, reading),

@@ -31,7 +31,7 @@ async def send_dead_letters(producer: AIOKafkaProducer, unusable: Iterable[Unusa
         record = one.origin.record
         log.error("%s-%d, offset %d can't land: %s", record.topic, record.partition, record.offset, one.detail)
         if record.topic != dead:
-            await producer.send_and_wait(dead, landing_letter(one, settings.epoch))
+            await producer.send_and_wait(dead, landing_letter(one, settings.epoch_of(record.topic)))
             sent += 1
     return sent
 

@@ -43,6 +43,11 @@ class Reading:
 
     epoch: int
     future_limit_ms: int
+    epoch_of: Callable[[str], int] | None = None
+
+    def epoch_in(self, records: Sequence[Record]) -> int:
+        """Return the epoch of the one topic that records come from."""
+        return self.epoch if self.epoch_of is None or not records else self.epoch_of(records[0].topic)
 
 
 def operation_rows(records: Sequence[Record], reading: Reading) -> EventRows:
@@ -71,7 +76,7 @@ def _rows(
     columns = _fields(events) | made(events)
     columns["metadata"] = [bytes(event.metadata) for event in events]
     columns["timestamp"] = np.fromiter((event.timestamp_ms for event in events), np.int64, len(events))
-    columns |= _origin(records, record_of, reading.epoch) | {"idx": index_of}
+    columns |= _origin(records, record_of, reading.epoch_in(records)) | {"idx": index_of}
     places = places_of([record.headers for record in records])
     columns |= event_ledger(places, record_of, index_of)
     rows = Rows(table, len(events), columns, lambda row: Origin(records[int(record_of[row])], int(index_of[row])))

@@ -59,7 +59,7 @@ class Loop:
 
     async def _fetch(self) -> None:
         ownership, rows = self.ownership, self._settings.batch_rows
-        if not await ownership.check(self._consumer, self._settings.epoch):
+        if not await ownership.check(self._consumer):
             return
         generation = ownership.generation
         self._pause(paused=self._gathering.is_full(rows))

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from pipeline.errors import FatalError
+from pipeline.epochs import remade_message
+from pipeline.errors import BlockedError
 
 _ASK_AGAIN_SECONDS = 1.0
 
@@ -39,16 +40,16 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
         """Remember to check where reading goes on."""
         self.unchecked = set(assigned)
 
-    async def check(self, consumer: AIOKafkaConsumer, epoch: int) -> bool:
+    async def check(self, consumer: AIOKafkaConsumer) -> bool:
         """Return whether reading may go on: False while Kafka does not say where each new partition ends.
 
-        Raises FatalError for a topic that was made again.
+        Raises BlockedError for a topic that was made again.
         """
         if not self.unchecked:
             return True
         unchecked = set(self.unchecked)
         try:
-            await _check_offsets(consumer, unchecked, epoch)
+            await _check_offsets(consumer, unchecked)
         except KafkaError as error:
             log.warning("Kafka does not say where partitions end, asking again: %r", error)
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
@@ -57,8 +58,8 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
         return True
 
 
-async def _check_offsets(consumer: AIOKafkaConsumer, partitions: set[TopicPartition], epoch: int) -> None:
-    """Raise FatalError when a committed offset is beyond its topic's end: the topic was deleted and made again.
+async def _check_offsets(consumer: AIOKafkaConsumer, partitions: set[TopicPartition]) -> None:
+    """Raise BlockedError when a committed offset is beyond its topic's end: the topic was deleted and made again.
 
     Its new events would get the identity of old ones and replace them.
     """
@@ -66,9 +67,7 @@ async def _check_offsets(consumer: AIOKafkaConsumer, partitions: set[TopicPartit
     for partition in sorted(partitions):
         committed = await consumer.committed(partition)
         if committed is not None and committed > ends[partition]:
-            raise FatalError(
-                f"topic {partition.topic}, partition {partition.partition} ends at offset {ends[partition]}, but "
-                f"events up to {committed} have landed: the topic was deleted and made again. Its events would replace "
-                f"older ones in ClickHouse. Run `pipeline new-epoch`, which raises the epoch ({epoch} now), and start "
-                "again"
+            where = f"topic {partition.topic}, partition {partition.partition}"
+            raise BlockedError(
+                remade_message(f"{where} ends at offset {ends[partition]}, but events up to {committed} have landed")
             )

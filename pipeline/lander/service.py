@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 
 from pipeline.clickhouse_client import connect, parse_address
+from pipeline.epochs import claimed_epochs
 from pipeline.errors import FatalError
 from pipeline.lander.attempt import ANSWER_SECONDS, CONNECT_SECONDS
 from pipeline.lander.inserter import Inserter
@@ -39,7 +40,7 @@ async def run_lander(settings: Settings, stop: asyncio.Event) -> None:
     if not (await prepare_history(settings, stop) and await wait_for_kafka(settings.kafka or "", stop)):
         return
     await ensure_topics(settings)
-    await _land_until(settings, stop)
+    await _land_until(await claimed_epochs(settings), stop)
 
 
 async def _land_until(settings: Settings, stop: asyncio.Event) -> None:

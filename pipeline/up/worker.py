@@ -18,9 +18,9 @@ from pipeline.up.bounded_log import BoundedLog
 EXIT_FATAL = 78
 """Exit code of a supervised worker that knows why it cannot go on (EX_CONFIG of sysexits.h)."""
 
-EXIT_FLOOD = 65
-"""Exit code of one that stops because nearly everything it reads is bad (EX_DATAERR). It is started again for ever, so
-that the rest of the pipeline stays up and `pipeline dead` can be asked."""
+EXIT_BLOCKED = 65
+"""Exit code of one that stops because of what lies in Kafka (EX_DATAERR). It is started again for ever, so that the
+rest of the pipeline stays up, and `pipeline dead` or `pipeline new-epoch` can put it right."""
 
 _BACKOFF_SECONDS = (1, 2, 5, 10, 30)
 _STEADY_SECONDS = 30

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-FOUNDATION = {"errors", "settings", "topics", "topic_admin", "clickhouse_client"}
+FOUNDATION = {"errors", "settings", "topics", "topic_admin", "topic_ids", "epochs", "clickhouse_client"}
 RULES_FILE = {"rules_file", "rules_fields", "rules_values"}
 SHELL = FOUNDATION | {"core", "decode", "schemas"}
 PARTS = SHELL | RULES_FILE | {"faust_ext", "aggregator", "evaluator", "lander", "dead", "history", "embedded"}
@@ -20,6 +20,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": set(),
     "topics": {"settings"},
     "topic_admin": {"errors", "settings", "topics"},
+    "topic_ids": set(),
+    "epochs": {"errors", "settings", "topics", "topic_ids"},
     "clickhouse_client": {"errors", "settings"},
     "schemas": set(),
     "core": {"errors", "schemas"},  # of the schemas only those that are pure

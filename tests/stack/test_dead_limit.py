@@ -18,7 +18,7 @@ from pipeline.dead.wanted import Wanted
 from pipeline.settings import Settings
 from pipeline.topic_admin import ensure_topics
 from pipeline.topics import topics_of
-from pipeline.up.worker import EXIT_FLOOD
+from pipeline.up.worker import EXIT_BLOCKED
 from tests.faults.process import WorkerProcess
 
 LIMIT = 300
@@ -67,7 +67,7 @@ async def test_a_flood_stops_the_aggregator_before_it_is_committed_until_it_is_l
     monkeypatch.setenv("PIPELINE_DEAD_CONSECUTIVE", str(LIMIT))
     await publish(stack_settings, [good(), *[b"no JSON"] * 100, good(), *[b"no JSON"] * FLOOD])
     first = await asyncio.to_thread(run_until_it_stops, stack_settings)
-    assert first.returncode == EXIT_FLOOD
+    assert first.returncode == EXIT_BLOCKED
     where = f"{topics_of(stack_settings).operations}-{PARTITION}"
     expected = (
         f"{where}: the last {LIMIT} events in a row were refused, offsets 102 to {101 + LIMIT}, most often as not_json"
@@ -76,7 +76,7 @@ async def test_a_flood_stops_the_aggregator_before_it_is_committed_until_it_is_l
     told = await letters(stack_settings)
     assert max(told, default=0) < 102 + LIMIT
     again = await asyncio.to_thread(run_until_it_stops, stack_settings)
-    assert (again.returncode, expected in again.stderr) == (EXIT_FLOOD, True)
+    assert (again.returncode, expected in again.stderr) == (EXIT_BLOCKED, True)
     assert await letters(stack_settings) == told
     monkeypatch.setenv("PIPELINE_DEAD_CONSECUTIVE", "0")
     monkeypatch.setenv("PIPELINE_DEAD_RATIO", "0")
