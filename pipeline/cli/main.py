@@ -14,6 +14,7 @@ from pipeline.cli.ledger import ledger
 from pipeline.cli.new_epoch import new_epoch
 from pipeline.cli.publish import publish
 from pipeline.cli.reckon import reckon
+from pipeline.cli.repair import repair
 from pipeline.cli.sql import sql
 from pipeline.cli.stats import stats
 from pipeline.cli.topics import topics

@@ -23,12 +23,21 @@ _DIFFERS = "(is_expected != is_found OR NOT is_equal)"
 _KEY = ("pane_ms", *SERIES)
 
 
-def hours(client: Client, database: str, span: Span) -> tuple[list[int], int]:
-    """Return the hours of a span, rounded outwards, whose roll-ups are settled, and how many others hold slots."""
+def settled_hours(client: Client, database: str, span: Span) -> tuple[list[int], int]:
+    """Return the closed hours of a span, rounded outwards, that should have been rolled up; and how many others."""
+    return _hours(client, database, span, f"closed AND (rolled > landed OR landed < now() - {DUE_SECONDS})")
+
+
+def closed_hours(client: Client, database: str, span: Span) -> tuple[list[int], int]:
+    """Return the hours of a span, rounded outwards, that may be rolled up; and how many others hold slots."""
+    return _hours(client, database, span, "closed")
+
+
+def _hours(client: Client, database: str, span: Span, condition: str) -> tuple[list[int], int]:
     first_ms, end_ms = span.from_ms // HOUR_MS * HOUR_MS, -(-span.to_ms // HOUR_MS) * HOUR_MS
     whole = Span(first_ms, end_ms, span.pane_ms)
     found = client.query(f"""
-        SELECT hour_ms, closed AND (rolled > landed OR landed < now() - {DUE_SECONDS}) FROM (
+        SELECT hour_ms, {condition} FROM (
             SELECT intDiv(toUnixTimestamp64Milli(pane_start), {HOUR_MS}) * {HOUR_MS} AS hour_ms,
                 min(final) OR max(landed_at) < now() - {GIVE_UP_SECONDS} AS closed, max(landed_at) AS landed
             FROM {database}.slots_log FINAL PREWHERE {whole.holds("pane_start")} GROUP BY hour_ms
@@ -43,7 +52,7 @@ def hours(client: Client, database: str, span: Span) -> tuple[list[int], int]:
 
 def rollups_compared(client: Client, database: str, span: Span, most: int) -> Compared:
     """Compare the roll-ups of a range, hour by hour."""
-    settled, unsettled = hours(client, database, span)
+    settled, unsettled = settled_hours(client, database, span)
     total = Compared(left_out={"hours of roll-ups": unsettled})
     for hour_ms in settled:
         hour = Span(hour_ms, hour_ms + HOUR_MS, span.pane_ms)
