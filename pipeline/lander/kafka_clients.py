@@ -9,7 +9,10 @@ from pipeline.settings import Settings
 from pipeline.topics import RECORD_BYTES, topics_of
 
 FETCH_BYTES_IN_ALL = 32 * 1024 * 1024
-"""Fetched and not yet taken, over all partitions."""
+"""Fetched and not yet taken, over all partitions, as packed as producers packed it."""
+_FETCH_BYTES_LEAST = 16 * 1024
+METADATA_SECONDS = 10
+"""Partitions that are added while landers run are read from their beginning after so long, and a rebalance."""
 
 
 def landed_topics(settings: Settings) -> tuple[str, ...]:
@@ -34,13 +37,13 @@ def make_consumer(settings: Settings) -> AIOKafkaConsumer:
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         # At least one record comes whatever its size, so this bounds memory and not what can be read.
-        max_partition_fetch_bytes=min(4 * 1024 * 1024, max(256 * 1024, FETCH_BYTES_IN_ALL // partitions)),
+        max_partition_fetch_bytes=min(4 * 1024 * 1024, max(_FETCH_BYTES_LEAST, FETCH_BYTES_IN_ALL // partitions)),
         fetch_max_bytes=FETCH_BYTES_IN_ALL // 2,
         fetch_max_wait_ms=100,
         session_timeout_ms=10_000,
         heartbeat_interval_ms=3_000,
         rebalance_timeout_ms=15_000,
-        metadata_max_age_ms=30_000,
+        metadata_max_age_ms=METADATA_SECONDS * 1_000,
         partition_assignment_strategy=(StickyPartitionAssignor,),
         check_crcs=False,
     )
