@@ -19,7 +19,7 @@ from pipeline.lander import kafka_clients
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 
-_LIMIT_SECONDS = 5.0
+_LIMIT_SECONDS = 15.0
 
 
 async def lag(settings: Settings) -> dict[str, int] | None:
