@@ -129,7 +129,8 @@ class Aggregator:
         pending += [self._outbox.dead_letter(letter) for letter in taken.letters]
         if late:
             pending.append(self._outbox.late(source_name(batch.tp), late))
-        self._idle[batch.tp].saw_events(partition.progress.watermark_ms, wall_ms())
+        if batch.next_offset > partition.replayed_to:  # what is read again is no news: time has gone by since
+            self._idle[batch.tp].saw_events(partition.progress.watermark_ms, wall_ms())
         if len(self._table) > TABLE_LIMIT:
             self._forget_numbers()
 
