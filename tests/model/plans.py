@@ -96,7 +96,7 @@ def walk(seed: int, plan: Plan, mood: Mood) -> World:
         plan,
         settings=config,
         workers=rng.choice((1, 2, 2, 3)),
-        pause_ratio=rng.choice((0.0, 0.03, 0.2)),
+        pause_ratio=rng.choice((0.0, 0.05, 0.3)),
         failure_ratio=rng.choice((0.0, 0.0, 0.01)),
         echoes=rng.choice((0, 3)),
     )

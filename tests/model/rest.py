@@ -9,7 +9,7 @@ LOOK_MS = 2_600
 """Between two looks at idle partitions; they come more often than the idle time, as a worker's do."""
 
 EVERYTHING = 10**6
-DEATH_RATIO = 0.15
+DEATH_RATIO = 0.3
 """How likely a worker dies at a place where it was held up, while things are rough."""
 
 

@@ -183,9 +183,13 @@ class Walk:
                     self.world.tick(worker)
 
     def go_on(self) -> None:
+        """What is held up somewhere goes on; often past several places."""
         held = [(worker, each) for worker in self.world.each() if not worker.frozen for each in worker.operations]
         if held:
-            self.world.go_on(*self.rng.choice(held))
+            worker, operation = self.rng.choice(held)
+            self.world.go_on(worker, operation)
+            while operation in worker.operations and self.rng.random() < 0.6:
+                self.world.go_on(worker, operation)
 
     def wait(self) -> None:
         self.world.clock.advance(self.rng.choice((200, 600, 1_500, 4_000, 12_000)))
