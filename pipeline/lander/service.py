@@ -24,6 +24,9 @@ from pipeline.topic_admin import ensure_topics, wait_for_kafka
 _GC_THRESHOLD = (50_000, 20, 100)
 """Batches are many short-lived objects without cycles: with Python's default the collector takes much of the time."""
 
+_NOISY = ("urllib3.connectionpool", "clickhouse_connect")
+"""They warn of every attempt that fails; our own line says of which, why, and when the next one is."""
+
 log = logging.getLogger(__name__)
 
 
@@ -37,6 +40,8 @@ async def run_lander(settings: Settings, stop: asyncio.Event) -> None:
         raise FatalError("the lander needs Kafka and ClickHouse: set PIPELINE_KAFKA and PIPELINE_CLICKHOUSE")
     settings = with_own_database(settings)
     gc.set_threshold(*_GC_THRESHOLD)
+    for library in _NOISY:
+        logging.getLogger(library).setLevel(logging.ERROR)
     if not (await prepare_history(settings, stop) and await wait_for_kafka(settings.kafka or "", stop)):
         return
     await ensure_topics(settings)
