@@ -17,9 +17,9 @@ import typer
 
 from pipeline.cli.configuration import load, require_named
 from pipeline.cli.console import complain, warnings_to_log
-from pipeline.errors import FatalError, BlockedError
+from pipeline.errors import BlockedError, FatalError
 from pipeline.settings import Settings
-from pipeline.up.worker import EXIT_FATAL, EXIT_BLOCKED
+from pipeline.up.worker import EXIT_BLOCKED, EXIT_FATAL
 
 Service = Callable[[Settings, asyncio.Event], Awaitable[None]]
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True, help="Stop when stdin closes.")]
