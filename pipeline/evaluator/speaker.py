@@ -9,7 +9,7 @@ from pipeline.core.alert_engine import take
 from pipeline.core.alert_state import AlertState, encode_state
 from pipeline.core.alert_transition import Evaluation
 from pipeline.errors import FatalError
-from pipeline.evaluator.keys import alert_key, seen_key
+from pipeline.evaluator.keys import alert_key, seen_key, windows_key
 from pipeline.evaluator.outbox import Outbox
 from pipeline.evaluator.shard import Shard
 from pipeline.faust_ext.lease import Lease
@@ -71,19 +71,28 @@ class Speaker:
     async def flush(self, shards: list[Shard]) -> None:
         """Send everything that waits, and write the latest windows; returns when the broker has all."""
         pending, self._pending = self._pending, []
-        items: dict[int, dict[bytes, bytes]] = {}
+        items: dict[int, dict[bytes, bytes | None]] = {}
         for shard in shards:
             if shard.latest is not None:
-                items[shard.number] = self._outbox(shard).windows(*shard.latest)
+                items[shard.number] = self._latest(shard, *shard.latest)
                 shard.latest = None
             key = seen_key(shard.number)
             if shard.seen is not None and shard.seen != self._windows.data.get(key):
                 items.setdefault(shard.number, {})[key] = shard.seen
         for number, found in items.items():
-            pending += self._windows.outgoing(number, dict(found))
+            pending += self._windows.outgoing(number, found)
         await self._app.producers.deliver(pending)
         for found in items.values():
-            self._windows.apply(dict(found))
+            self._windows.apply(found)
+
+    def _latest(self, shard: Shard, step_end_ms: int, records: list[StatsRecord]) -> dict[bytes, bytes | None]:
+        """Return the latest windows as items of the table; parts of a time when there were more series are deleted."""
+        found: dict[bytes, bytes | None] = dict(self._outbox(shard).windows(step_end_ms, records))
+        part = len(found)
+        while (key := windows_key(shard.number, part)) in self._windows.data:
+            found[key] = None
+            part += 1
+        return found
 
     async def _write(self, shard: Shard, items: Mapping[bytes, bytes | None]) -> None:
         if not await self._lease.holds():
