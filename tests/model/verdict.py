@@ -8,20 +8,20 @@ from typing import Any
 
 import msgspec
 
-from pipeline.core import records
+from pipeline.core import commit_state, records
 from pipeline.core.block import unpack
 from pipeline.core.closed_pane import decode_closed
 from pipeline.core.records import Snapshot
 from pipeline.core.series import Series
 from pipeline.evaluator.keys import closed_key_of
 from schemas.structs import Alert
-from tests.model.tally import Place, Slots, Tally, counted_in, late_by_the_log, rows_of
+from tests.model.tally import PANE_MS, Place, Slots, Tally, counted_in, late_by_the_log, rows_of
 from tests.model.watch import dead_place, require
 from tests.model.windows import check_windows
 from tests.model.world import NEVER_IDLE_MS, World
 
-SURELY_CLOSED_MS = 90_000
-"""Panes that begin so long before the end of a run are closed."""
+MOMENTS_AGO_MS = 20_000
+"""What sources have closed only just now, evaluators may not have closed yet."""
 
 
 class Said:
@@ -135,13 +135,23 @@ def closed_panes_are_the_log(said: Said) -> None:
         for series in one.rollups:
             expected[one.pane_ms, series].add(one.element)
     missing = {start_ms for start_ms, _ in expected} - {closed_key_of(key).pane_start_ms for key, _ in written}
-    missing = {start_ms for start_ms in missing if start_ms < said.world.clock.now_ms - SURELY_CLOSED_MS}
+    through_ms = _closed_everywhere_ms(said.world) - MOMENTS_AGO_MS
+    missing = {start_ms for start_ms in missing if start_ms + PANE_MS <= through_ms}
     require("closed panes", f"never closed: {missing}", holds=not missing)
     for key, value in dict(written).items():
         start_ms = closed_key_of(key).pane_start_ms
         for series, found in rows_of(decode_closed(value).block).items():
             what = f"pane {start_ms}, {series.label()}: {found}, in the log {expected[start_ms, series]}"
             require("closed panes", what, holds=found == expected[start_ms, series])
+
+
+def _closed_everywhere_ms(world: World) -> int:
+    """Panes that end at or before this are final at every source that was ever used."""
+    committed = world.broker.groups["aggregator"].committed.items()
+    found = [
+        commit_state.decode(each.metadata).closed_through_ms for tp, each in committed if tp in world.truth.records
+    ]
+    return min((closed_ms for closed_ms in found if closed_ms is not None), default=0)
 
 
 def stats_are_the_log(said: Said) -> None:
