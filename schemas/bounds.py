@@ -26,7 +26,12 @@ TIMESTAMP_GREATEST_MS = 10**14
 
 DURATION_GREATEST_MS = 1e11
 """Three years. (Percentiles take everything above one hour as one hour.)"""
+DURATION_COUNTED_MS = 3_600_000.0
+"""A longer call counts as one hour in averages and percentiles."""
 WEIGHT_GREATEST = 1_000_000
+CALL_TIME_GREATEST_MS = 1e9
+"""Weight times the duration that counts: a million calls of a second, or 277 of an hour. So the sum of a window, in
+microseconds, stays within 64 bits up to nine million such events of one series."""
 STATUS_LEAST, STATUS_GREATEST = 100, 599
 VERSION_GREATEST = 65_535
 
@@ -38,3 +43,8 @@ RECORD_BYTES = 4 * 1024 * 1024
 """A Kafka record with one event or an array of them."""
 
 ENVIRONMENT_DEFAULT = "default"
+
+
+def stands_for_too_much(duration_ms: float, weight: int) -> bool:
+    """Return whether an event stands for more time in calls than `CALL_TIME_GREATEST_MS`."""
+    return min(duration_ms, DURATION_COUNTED_MS) * weight > CALL_TIME_GREATEST_MS

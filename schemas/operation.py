@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas import bounds
 from schemas.event import CallerEvent
@@ -31,7 +32,8 @@ class OperationEvent(CallerEvent):
         ge=0,
         le=bounds.DURATION_GREATEST_MS,
         allow_inf_nan=False,
-        description="How long it took, in milliseconds. Kept to the microsecond.",
+        description="How long it took, in milliseconds. Kept to the microsecond. Times `weight` it may be 1,000,000 "
+        "seconds; of a longer call an hour counts.",
     )
     success: bool = Field(description="Whether it succeeded. A 4xx has failed if its producer says so.")
     outcome: Outcome | None = Field(
@@ -48,3 +50,19 @@ class OperationEvent(CallerEvent):
     status_code: int | None = Field(
         None, ge=bounds.STATUS_LEAST, le=bounds.STATUS_GREATEST, description="Its HTTP status.", examples=[200]
     )
+
+    @model_validator(mode="after")
+    def _call_time(self) -> Self:
+        if bounds.stands_for_too_much(self.duration_ms, self.weight):
+            raise PydanticCustomError(
+                "call_time",
+                "weight {weight} times duration_ms {duration_ms} (at most an hour counts) is {found} seconds of calls: "
+                "at most {limit} are allowed in one event",
+                {
+                    "weight": self.weight,
+                    "duration_ms": self.duration_ms,
+                    "found": round(min(self.duration_ms, bounds.DURATION_COUNTED_MS) * self.weight / 1000),
+                    "limit": round(bounds.CALL_TIME_GREATEST_MS / 1000),
+                },
+            )
+        return self

@@ -1,4 +1,4 @@
-"""What msgspec can't see: bytes that are no UTF-8 in parts it skips, names with blanks, and what `metadata` holds.
+"""What msgspec can't see: bytes that are no UTF-8 in parts it skips, names with blanks, metadata, two fields together.
 
 Every check looks at a whole batch at once first, because nearly always all is well; only when it isn't are events
 looked at one by one. A doubt refuses nothing: the slow lane decides.
@@ -8,17 +8,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from operator import attrgetter
 
 import msgspec
 
-from pipeline.decode.events import EMPTY_METADATA, Event
+from pipeline.decode.events import EMPTY_METADATA, Event, Operation
 from pipeline.decode.kinds import Kind
 from pipeline.decode.result import E
-from schemas.bounds import METADATA_BYTES, METADATA_DEPTH, NAME_PATTERN, RECORD_BYTES
+from schemas.bounds import (
+    CALL_TIME_GREATEST_MS,
+    DURATION_COUNTED_MS,
+    METADATA_BYTES,
+    METADATA_DEPTH,
+    NAME_PATTERN,
+    RECORD_BYTES,
+    stands_for_too_much,
+)
 
 _CHUNK = 128
 """Events whose metadata is looked at together: many enough to be fast, few enough to keep the bounds of one."""
 
+_SURE_WEIGHT = CALL_TIME_GREATEST_MS // DURATION_COUNTED_MS
+"""Up to this weight an event of any duration is within bounds."""
+
+_weight = attrgetter("weight")
 _name = re.compile(NAME_PATTERN)
 _objects = msgspec.json.Decoder(list[dict[str, object] | None])
 _object = msgspec.json.Decoder(dict[str, object])
@@ -50,11 +63,21 @@ def is_utf8(value: bytes) -> bool:
 
 
 def doubtful_events(kind: Kind[E], events: list[E]) -> set[int]:
-    """Return the positions of events whose names or metadata the slow lane must look at.
+    """Return the positions of events whose names, metadata or weights the slow lane must look at.
 
     Metadata that is null becomes ``{}`` here.
     """
-    return _doubtful_names(kind, events) | _doubtful_metadata(events)
+    return _doubtful_names(kind, events) | _doubtful_metadata(events) | _doubtful_weights(kind, events)
+
+
+def _doubtful_weights(kind: Kind[E], events: list[E]) -> set[int]:
+    if kind.struct is not Operation or max(map(_weight, events), default=1) <= _SURE_WEIGHT:
+        return set()
+    return {
+        place
+        for place, event in enumerate(events)
+        if isinstance(event, Operation) and stands_for_too_much(event.duration_ms, event.weight)
+    }
 
 
 def _doubtful_names(kind: Kind[E], events: list[E]) -> set[int]:

@@ -127,5 +127,6 @@ _INVALID: dict[str, Callable[[str, ErrorDetails], str]] = {
         f"{field} has {len(error['input'])} characters: at most {error['ctx']['max_length']} are allowed"
     ),
     "string_pattern_mismatch": _bad_name,
+    "call_time": lambda _, error: error["msg"],
     "string_unicode": lambda field, error: f"{field} is {shown(error['input'])}: it has half a surrogate pair",
 }
