@@ -13,8 +13,10 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -24,6 +26,7 @@ from faults.progress import Progress
 from faults.run import Plan, disk_bytes, rules_used, running
 from faults.schedule import schedule, unknown
 from faults.verdict.judge import judge
+from faults.verdict.verdict import Verdict
 from pipeline.errors import FatalError
 
 _PLAIN_WIDTH = 160
@@ -41,6 +44,7 @@ def machine(
     workers: Annotated[int, typer.Option(min=1, max=3, help="Aggregators, and evaluators.")] = 2,
     keep: Annotated[Path | None, typer.Option(help="Folder to work in; everything stays there.")] = None,
     json: Annotated[Path | None, typer.Option(help="File for the verdict as JSON.")] = None,
+    recovery: Annotated[float, typer.Option(help="Seconds within which whoever was hit must have caught up.")] = 60.0,
     module: Annotated[str, typer.Option(help="What is run as a worker: a pipeline broken on purpose, say.")] = (
         "pipeline.cli.main"
     ),
@@ -49,9 +53,13 @@ def machine(
     console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     try:
         plan = _plan(console, minutes, seed, rate, only, workers, module)
-        code = asyncio.run(_until_signalled(plan, keep, json, console))
+        judging = partial(judge, settle_seconds=_SETTLE_SECONDS, recovery_limit_seconds=recovery)
+        code = asyncio.run(_until_signalled(_machine(plan, keep, json, console, judging), console))
     except* FatalError as errors:
         console.print(f"[red]The machine failed:[/] {_first(errors)}", highlight=False, markup=True)
+        code = _FAILED
+    except* Exception:  # noqa: BLE001 - whatever it is, it is no verdict
+        console.print_exception()
         code = _FAILED
     sys.exit(code)
 
@@ -67,16 +75,17 @@ def _plan(
     seed = random.randrange(10**6) if seed is None else seed
     counts = {"aggregator": workers, "evaluator": workers, "lander": max(1, workers - 1)}
     steps, left = schedule(seed, minutes, counts, names)
-    again = f"python -m faults --minutes {minutes:g} --seed {seed}"
+    asked = f"--rate {rate:g} --workers {workers}" + (f" --only {only}" if only else "")
+    again = f"python -m faults --minutes {minutes:g} --seed {seed} {asked}"
     console.print(f"[bold]Seed {seed}[/]: {len(steps)} faults in {minutes:g} minutes. Again: {again}", highlight=False)
     if left:
         console.print(f"[yellow]There is no time for {', '.join(left)}.[/]", highlight=False)
     return Plan(seed, minutes, rate, counts, steps, module)
 
 
-async def _until_signalled(plan: Plan, keep: Path | None, json: Path | None, console: Console) -> int:
+async def _until_signalled(work: Coroutine[Any, Any, int], console: Console) -> int:
     """Do the run; Ctrl-C and SIGTERM end it in order, once is enough."""
-    task = asyncio.ensure_future(_machine(plan, keep, json, console))
+    task = asyncio.ensure_future(work)
     told: list[int] = []
 
     def on_signal(number: int) -> None:
@@ -95,7 +104,9 @@ async def _until_signalled(plan: Plan, keep: Path | None, json: Path | None, con
         return _INTERRUPTED
 
 
-async def _machine(plan: Plan, keep: Path | None, json: Path | None, console: Console) -> int:
+async def _machine(
+    plan: Plan, keep: Path | None, json: Path | None, console: Console, judging: Callable[..., Awaitable[Verdict]]
+) -> int:
     home = (keep or Path(tempfile.mkdtemp(prefix="faults-"))).resolve()
     home.mkdir(parents=True, exist_ok=True)
     _assert_room(home, plan)
@@ -104,7 +115,7 @@ async def _machine(plan: Plan, keep: Path | None, json: Path | None, console: Co
     try:
         async with progress.shown(), running(home, plan, progress) as (run, watch):
             progress.begin("The verdict")
-            verdict = await judge(run, watch, rules=rules_used(run), settle_seconds=_SETTLE_SECONDS)
+            verdict = await judging(run, watch, rules=rules_used(run))
             passed = verdict.passed
         verdict.print(console)
         if json is not None:

@@ -42,7 +42,7 @@ def test_a_short_run_with_a_bit_of_everything_loses_nothing_and_counts_nothing_t
     print(f"SEED={seed}")
     zombie = random.Random(seed).choice(ROLES)
     only = f"kill,kill_kafka,clickhouse_lies,zombie:{zombie}"
-    asked = ("--minutes", "3.2", "--seed", str(seed), "--rate", "8000", "--only", only)
+    asked = ("--minutes", "3.2", "--seed", str(seed), "--rate", "8000", "--only", only, "--recovery", "240")
     running = machine(tmp_path, *asked)
     said, _ = running.communicate()
     assert running.returncode == 0, said
