@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pipeline.settings import Settings
@@ -26,12 +28,13 @@ async def test_a_commit_that_is_not_held_back_loses_events_at_a_kill(
 ) -> None:
     await ensure_topics(stack_settings)
     topics, kafka = topics_of(stack_settings), stack_settings.kafka or ""
+    at_ms = time.time_ns() // 1_000_000
     with WorkerProcess("aggregator", stack_settings, "aggregator-1", module) as worker:
-        account = await publish(kafka, topics.operations, events=EVENTS, seconds=3, seed=1)
+        account = await publish(kafka, topics.operations, events=EVENTS, seconds=3, seed=1, at_ms=at_ms)
         await wait_until_counted(kafka, topics.panes, EVENTS, 60)
         worker.kill_and_restart()
-        # The panes are still open: more events for them make the restarted worker send them again.
-        account += await publish(kafka, topics.operations, events=EVENTS, seconds=3, seed=2)
+        # More events for the same panes, which are still open, make the restarted worker send them again.
+        account += await publish(kafka, topics.operations, events=EVENTS, seconds=3, seed=2, at_ms=at_ms)
         await wait_until_counted(kafka, topics.panes, 2 * EVENTS, 60)
     found, _ = await panes_account(kafka, topics.panes)
     assert (found.total < account.total) == loses

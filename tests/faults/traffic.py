@@ -52,9 +52,19 @@ def make_event(rng: random.Random, number: int, now_ms: int) -> dict[str, object
 
 
 async def publish(
-    bootstrap: str, topic: str, *, events: int, seconds: float, seed: int, partitions: int = 8
+    bootstrap: str,
+    topic: str,
+    *,
+    events: int,
+    seconds: float,
+    seed: int,
+    partitions: int = 8,
+    at_ms: int | None = None,
 ) -> Account:
-    """Publish `events` over about `seconds`, a third of the records arrays; return the account of all of them."""
+    """Publish `events` over about `seconds`, a third of the records arrays; return the account of all of them.
+
+    They happen when they are sent, or all of them at `at_ms`.
+    """
     rng, account = random.Random(seed), Account()
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap,
@@ -69,7 +79,7 @@ async def publish(
     try:
         while sent < events:
             body = [
-                make_event(rng, sent + n, time.time_ns() // 1_000_000)
+                make_event(rng, sent + n, at_ms or time.time_ns() // 1_000_000)
                 for n in range(min(events - sent, rng.choice([1, 1, 1, 10, 30])))
             ]
             value = json.dumps(body if len(body) > 1 or rng.random() < 0.1 else body[0]).encode()
