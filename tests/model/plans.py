@@ -62,7 +62,7 @@ RULES = (
         cooldown_ms=0,
     ),
     Rule(name="critical", condition=CriticalError(hold_ms=70_000), thresholds=(Threshold("critical", 1),)),
-    Rule(name="silent", condition=Absence(), thresholds=(Threshold("warning", 40_000),)),
+    Rule(name="silent", condition=Absence(), thresholds=(Threshold("warning", 40_000),), cooldown_ms=0),
     Rule(name="gone", condition=Absence(), thresholds=(Threshold("warning", 100_000),)),
 )
 
