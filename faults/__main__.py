@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -58,8 +59,8 @@ def machine(
     except* FatalError as errors:
         console.print(f"[red]The machine failed:[/] {_first(errors)}", highlight=False, markup=True)
         code = _FAILED
-    except* Exception:  # noqa: BLE001 - whatever it is, it is no verdict
-        console.print_exception()
+    except* Exception as errors:  # whatever it is, it is no verdict
+        traceback.print_exception(_first(errors))
         code = _FAILED
     sys.exit(code)
 
