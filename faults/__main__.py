@@ -59,7 +59,7 @@ def machine(
     except* FatalError as errors:
         console.print(f"[red]The machine failed:[/] {_first(errors)}", highlight=False, markup=True)
         code = _FAILED
-    except* Exception as errors:  # whatever it is, it is no verdict
+    except* Exception as errors:  # noqa: BLE001 - whatever it is, it is no verdict
         traceback.print_exception(_first(errors))
         code = _FAILED
     sys.exit(code)
