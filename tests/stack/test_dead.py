@@ -148,8 +148,8 @@ async def test_a_replay_that_is_mended_counts_and_is_not_done_twice(cli: Cli, se
     rows(cli, f"SELECT count() AS n FROM operations WHERE service = '{service}'", [{"n": 3}])
     # On a slow machine some are sent again when their pane has closed: then they are late.
     counted = f"SELECT sum(calls) FROM slots WHERE service = '{service}' AND operation = 'pay'"
-    mine = f"SELECT partition, offset FROM operations WHERE service = '{service}'"
-    late = f"SELECT count() FROM late_events WHERE topic = 'events.operations' AND (partition, offset) IN ({mine})"
+    landed = f"SELECT partition, offset FROM operations WHERE service = '{service}'"
+    late = f"SELECT count() FROM late_events WHERE topic = 'events.operations' AND (partition, offset) IN ({landed})"
     rows(cli, f"SELECT ({counted}) + ({late}) AS n", [{"n": 3}])
     again = cli.run("dead", "replay", letters[0]["id"], "--through", MEND)
     assert again.returncode == 1
