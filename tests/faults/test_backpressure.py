@@ -20,6 +20,7 @@ import psutil
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
+from pipeline.clickhouse_client import connect
 from pipeline.embedded.clickhouse import EmbeddedClickHouse
 from pipeline.embedded.ports import free_port
 from pipeline.lander.kafka_clients import group_of
@@ -138,12 +139,19 @@ async def go_without_clickhouse(
         assert await members(settings) == members_before
         await asyncio.to_thread(server.start)
         began_s = time.monotonic()
-        await wait_until_landed(settings, account.total, 120 + 2 * seconds)
+        await until(lambda: raw_rows(settings), lambda rows: rows >= account.total, seconds=120 + 4 * seconds)
         took_s = time.monotonic() - began_s
+        await wait_until_landed(settings, account.total, 120 + 4 * seconds)
         memory.note("back")
     print(f"alert after {waited_s:.1f} s; peaks in MB {memory.peaks}; {events / took_s:,.0f} rows/s landed")
     assert max(memory.peaks.values()) * 10**6 < MEMORY_BYTES
     await agree(settings, account)
+
+
+def raw_rows(settings: Settings) -> int:
+    """Return the rows of operations, copies included: cheap enough to be asked again and again."""
+    with connect(settings) as client:
+        return int(client.command(f"SELECT count() FROM {settings.database}.operations_log"))
 
 
 async def agree(settings: Settings, account: Account) -> None:
