@@ -12,13 +12,15 @@ from typing import Annotated
 
 import msgspec
 import typer
+from clickhouse_connect.driver.client import Client
 
 from pipeline.cli.configuration import load, resolve
 from pipeline.cli.console import err, out, print_json, say
 from pipeline.cli.figures import clock, count, moment, percent
 from pipeline.cli.history import history
-from pipeline.cli.ledger_alert import AlertWindow, read_alert, read_window
-from pipeline.cli.ledger_query import Line, grouped, read_ledger, total
+from pipeline.cli.ledger_alert import AlertWindow, read_alert, window_of
+from pipeline.cli.ledger_lines import Line, grouped, total
+from pipeline.cli.ledger_query import Range, read_ledger
 from pipeline.cli.ledger_table import HOW_TO, facts, ledger_table, sentence
 from pipeline.cli.moments import moment_ms
 from pipeline.cli.still_waiting import oldest_waiting_ms
@@ -58,37 +60,42 @@ def ledger(
         lines = _of_alert(settings, alert, settled_ms, as_json=as_json)
     else:
         since_ms = max(moment_ms(since, now_ms), now_ms - (settings.raw_days - 1) * _DAY_MS)
-        lines = _of_range(settings, (since_ms, now_ms + _DAY_MS, settled_ms), producer, by, as_json=as_json)
+        wanted = Range(from_ms=since_ms, to_ms=now_ms + _DAY_MS, settled_ms=settled_ms, producer=producer)
+        lines = _of_range(settings, wanted, by, as_json=as_json)
     sys.exit(1 if total(lines).lost else 0)
 
 
-def _of_range(
-    settings: Settings, times_ms: tuple[int, int, int], producer: str, by: By, *, as_json: bool
-) -> list[Line]:
+def _read(client: Client, wanted: Range, *, quiet: bool) -> list[Line]:
     message = "Reading the ledger …"
-    with nullcontext() if as_json else err.status(message) as status, history(settings) as client:
+    with nullcontext() if quiet else err.status(message) as status:
 
-        def tell(events: int) -> None:
+        def tell(done: int, everything: int) -> None:
             if status:
-                status.update(f"{message} {count(events)} events")
+                status.update(f"{message} {count(done)} of {count(everything)} events")
 
-        found = read_ledger(client, *times_ms, producer, tell)
+        return read_ledger(client, wanted, tell)
+
+
+def _of_range(settings: Settings, wanted: Range, by: By, *, as_json: bool) -> list[Line]:
+    with history(settings, reader=False) as client:
+        found = _read(client, wanted, quiet=as_json)
     lines = grouped(found, boots=by is By.BOOT, minutes=by is By.MINUTE)
     if as_json:
-        print_json({"since_ms": times_ms[0], "settled_ms": times_ms[2], **facts(lines)})
+        print_json({"since_ms": wanted.from_ms, "settled_ms": wanted.settled_ms, **facts(lines)})
     elif lines:
         out.print(ledger_table(lines))
-        say(sentence(lines, times_ms[2]))
+        say(sentence(lines, wanted.settled_ms))
     else:
-        of = f" of producer {producer}" if producer else ""
-        say(HOW_TO.format(span=f"{of} since {moment(times_ms[0])} UTC"))
+        of = f" of producer {wanted.producer}" if wanted.producer else ""
+        say(HOW_TO.format(span=f"{of} since {moment(wanted.from_ms)} UTC"))
     return lines
 
 
 def _of_alert(settings: Settings, alert_id: str, settled_ms: int, *, as_json: bool) -> list[Line]:
-    with history(settings) as client:
+    with history(settings, reader=False) as client:
         alert = read_alert(client, alert_id)
-        lines = read_window(client, alert, settled_ms)
+        found = _read(client, window_of(alert, settled_ms), quiet=as_json)
+    lines = grouped(found, boots=True, minutes=False)
     if as_json:
         ratio = {"counted_ratio": total(lines).completeness}
         print_json({"alert": msgspec.structs.asdict(alert), "settled_ms": settled_ms, **facts(lines), **ratio})

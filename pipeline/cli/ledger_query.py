@@ -1,134 +1,188 @@
-"""The loss ledger, asked of the history in slices, each small enough for the memory and the time of a reader."""
+"""The loss ledger, asked of the history boot by boot: only what is near the range is read, however old a boot is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import msgspec
 from clickhouse_connect.driver.client import Client
 
-MINUTE_MS = 60_000
-SLICE_EVENTS = 4_000_000
+from pipeline.cli.ledger_lines import Account, Line
+
+CHUNK_EVENTS = 2_000_000
 """Events in one query: some seconds, and some hundred megabytes."""
+NEAR = 100_000
+"""How many numbers before a range its predecessor is looked for, before all that the boot ever sent is read."""
+_SETTINGS = {
+    # All copies of a raw row say the same, so skip indexes choose rightly among copies too. Without this FINAL reads
+    # nearly all that they leave out. A reader may not set it, and for slots it would be wrong.
+    "use_skip_indexes_if_final_exact_mode": 0,
+    "max_memory_usage": 2_000_000_000,  # sorting begins to use the disk at half of it
+}
 
-_MINUTES = """
-SELECT toUnixTimestamp(toStartOfMinute(received_at)) * 1000 AS minute_ms, count() FROM ledger_events
-WHERE received_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC')
-    AND received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
-GROUP BY minute_ms ORDER BY minute_ms
-"""
-_LEDGER = """
-SELECT producer_id, boot_id, toUnixTimestamp(minute) * 1000 AS minute_ms,
-    produced, counted, late, dead, lost, in_flight, repeated, first_sequence, last_sequence
-FROM ledger(
-    from = fromUnixTimestamp64Milli({from:Int64}, 'UTC'),
-    to = fromUnixTimestamp64Milli({to:Int64}, 'UTC'),
-    settled = fromUnixTimestamp64Milli({settled:Int64}, 'UTC')
+# What decides whether an event is in the range: when Kafka took it in; or when it happened, which of a refused one, and
+# of one whose row ClickHouse would not take, is when Kafka took it in.
+_RECEIVED = "received_at"
+_HAPPENED = "ifNull(timestamp, received_at)"
+
+_BOOTS = """
+SELECT producer_id, boot_id, countIf(inside) AS events, minIf(sequence, inside), maxIf(sequence, inside)
+FROM
+(
+    SELECT producer_id, boot_id, sequence, environment, service, timestamp, {at} AS at,
+        at >= fromUnixTimestamp64Milli({{from:Int64}}, 'UTC') AND at < fromUnixTimestamp64Milli({{to:Int64}}, 'UTC')
+            AS inside
+    FROM ledger_events
+    WHERE received_at >= fromUnixTimestamp64Milli({{received_from:Int64}}, 'UTC')
+        AND ({{producer:String}} = '' OR producer_id = {{producer:String}})
 )
-WHERE {producer:String} = '' OR producer_id = {producer:String}
-ORDER BY minute_ms, producer_id, boot_id
+GROUP BY producer_id, boot_id
+HAVING events > 0 AND ({{environment:String}} = '' OR countIf(
+    timestamp < fromUnixTimestamp64Milli({{to:Int64}}, 'UTC') AND environment = {{environment:String}}
+    AND ({{service:String}} = '' OR service = {{service:String}})) > 0)
+ORDER BY producer_id, boot_id
+"""
+_BEFORE = """
+SELECT max(sequence), count() FROM ledger_events
+WHERE producer_id = {producer:String} AND boot_id = {boot:String}
+    AND sequence >= {near:UInt64} AND sequence < {first:UInt64}
+"""
+_NUMBERS = """
+SELECT
+    toUnixTimestamp(toStartOfMinute(received_at)) * 1000 AS minute_ms,
+    countIf(inside AND first) + sumIf(hole, inside) AS produced,
+    countIf(inside AND first AND fate = 'counted'), countIf(inside AND first AND fate = 'late'),
+    countIf(inside AND first AND fate = 'dead'), sumIf(hole, inside AND settled),
+    countIf(inside AND first AND fate = 'in flight') + sumIf(hole, inside AND NOT settled),
+    countIf(inside AND NOT first AND in_raw),
+    minIf(sequence, inside), maxIf(sequence, inside), max(sequence)
+FROM
+(
+    SELECT
+        sequence, fate, in_raw, received_at, {at} AS at,
+        at >= fromUnixTimestamp64Milli({{from:Int64}}, 'UTC') AND at < fromUnixTimestamp64Milli({{to:Int64}}, 'UTC')
+            AS inside,
+        received_at < fromUnixTimestamp64Milli({{settled:Int64}}, 'UTC') AS settled,
+        lagInFrame(toInt64(sequence), 1, {{before:Int64}}) OVER by_number AS previous,
+        sequence > previous AS first,
+        if(first, sequence - previous - 1, 0) AS hole
+    FROM ledger_events
+    WHERE producer_id = {{producer:String}} AND boot_id = {{boot:String}}
+        AND sequence >= {{first:UInt64}} AND sequence <= {{last:UInt64}}
+    WINDOW by_number AS (ORDER BY sequence, fate, in_raw DESC, received_at)
+)
+GROUP BY minute_ms
+ORDER BY minute_ms
 """
 
 
-class Account(msgspec.Struct, frozen=True):
-    """What became of the events that were produced: each is in one of the others, and `repeated` is in none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """What is asked for: events from `from_ms` to `to_ms`, by Kafka's time or, with `happened`, by their own.
 
-    - `late`: after their pane had closed; `dead`: refused, with a reason; `lost`: never seen
-    - `in_flight`: not yet counted, or missing for too short a time to be called lost
-    - `repeated`: records beyond the first with the same number; they were counted again
+    - `settled_ms`: a hole whose next event came at or after it is in flight
+    - `producer`: only this one; empty: all
+    - `environment`, `service`: only boots that sent an event of them in the range or up to `look_back_ms` before it; an
+      empty environment: all boots; an empty service: all of the environment
     """
 
-    produced: int = 0
-    counted: int = 0
-    late: int = 0
-    dead: int = 0
-    lost: int = 0
-    in_flight: int = 0
-    repeated: int = 0
-
-    def __add__(self, other: Account) -> Account:
-        mine, others = msgspec.structs.astuple(self), msgspec.structs.astuple(other)
-        return Account(*(one + another for one, another in zip(mine, others, strict=True)))
+    from_ms: int
+    to_ms: int
+    settled_ms: int
+    happened: bool = False
+    producer: str = ""
+    environment: str = ""
+    service: str = ""
+    look_back_ms: int = 0
 
     @property
-    def completeness(self) -> float | None:
-        """Share of the produced events that were counted; None for none."""
-        return self.counted / self.produced if self.produced else None
+    def at(self) -> str:
+        """The time that decides, in SQL."""
+        return _HAPPENED if self.happened else _RECEIVED
 
 
-class Line(msgspec.Struct, frozen=True):
-    """One line of the ledger. `boot_id` and `minute_ms` are None where the line is about all of them."""
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """A boot with events in the range: how many records have one, its least and its greatest number there."""
 
     producer_id: str
-    boot_id: str | None
-    minute_ms: int | None
-    account: Account
-    first_sequence: int | None = None
-    last_sequence: int | None = None
+    boot_id: str
+    events: int
+    lowest: int
+    highest: int
 
 
 def read_ledger(
-    client: Client, since_ms: int, until_ms: int, settled_ms: int, producer: str, tell: Callable[[int], None]
+    client: Client, wanted: Range, tell: Callable[[int, int], None], most: int = CHUNK_EVENTS
 ) -> list[Line]:
-    """Return a line for every producer, boot and minute of the range; `tell` is called with the events read so far.
+    """Return a line for every boot and minute of the range; `tell` is called with the events read so far, and of all.
 
-    A hole whose next event came at or after `settled_ms` is in flight. An empty `producer` means all of them.
+    Exact for any range: the number before the range's first is known, and so is what lies outside between two of its
+    numbers. Costs what the range holds; a boot whose number is missing at the edge is read from its beginning. `client`
+    is no reader's, since it chooses settings.
     """
-    lines: list[Line] = []
-    events = 0
-    minutes = client.query(_MINUTES, {"from": since_ms, "to": until_ms}).result_rows
-    for from_ms, to_ms, within in slices(minutes, since_ms, until_ms):
-        asked = {"from": from_ms, "to": to_ms, "settled": settled_ms, "producer": producer}
-        lines += [
-            Line(who, boot, minute_ms, Account(*numbers[:7]), *numbers[7:])
-            for who, boot, minute_ms, *numbers in client.query(_LEDGER, asked).result_rows
-        ]
-        events += within
-        tell(events)
-    return lines
+    boots = boots_in(client, wanted)
+    everything, done, lines = sum(boot.events for boot in boots), 0, list[Line]()
+    for boot in boots:
+        lines += _lines_of(client, boot, wanted, most)
+        done += boot.events
+        tell(done, everything)
+    return sorted(lines, key=lambda line: (line.minute_ms or 0, line.producer_id, line.boot_id or ""))
 
 
-def slices(
-    minutes: Iterable[tuple[int, int]], since_ms: int, until_ms: int, most: int = SLICE_EVENTS
-) -> Iterator[tuple[int, int, int]]:
-    """Yield ranges of whole minutes with at most so many events each, and their events: from, to, events.
+def boots_in(client: Client, wanted: Range) -> list[Boot]:
+    """Return the boots with an event in the range."""
+    asked = {
+        "from": wanted.from_ms,
+        "to": wanted.to_ms,
+        "received_from": wanted.from_ms - wanted.look_back_ms,
+        "producer": wanted.producer,
+        "environment": wanted.environment,
+        "service": wanted.service,
+    }
+    return [Boot(*row) for row in _ask(client, _BOOTS.format(at=wanted.at), asked)]
 
-    The first begins at `since_ms` and the last ends at `until_ms`; a minute with more is a range by itself.
+
+def _lines_of(client: Client, boot: Boot, wanted: Range, most: int) -> Iterator[Line]:
+    asked = {
+        "from": wanted.from_ms,
+        "to": wanted.to_ms,
+        "settled": wanted.settled_ms,
+        "producer": boot.producer_id,
+        "boot": boot.boot_id,
+    }
+    before = _number_before(client, boot)
+    for first, last in chunks(boot, most):
+        found = _ask(client, _NUMBERS.format(at=wanted.at), {**asked, "before": before, "first": first, "last": last})
+        for minute_ms, *numbers, lowest, highest, _ in found:
+            account = Account(*numbers)
+            if account.produced or account.repeated:
+                yield Line(boot.producer_id, boot.boot_id, minute_ms, account, lowest, highest)
+        before = max([before, *(row[-1] for row in found)])
+
+
+def _number_before(client: Client, boot: Boot) -> int:
+    """Return the greatest number of the boot below its first one in the range, whenever it came; -1 for none."""
+    asked = {"producer": boot.producer_id, "boot": boot.boot_id, "first": boot.lowest}
+    for near in {max(boot.lowest - NEAR, 0): None, 0: None} if boot.lowest else {}:
+        ((number, found),) = _ask(client, _BEFORE, {**asked, "near": near})
+        if found:
+            return int(number)
+    return -1
+
+
+def _ask(client: Client, query: str, asked: dict[str, object]) -> Sequence[Sequence[Any]]:
+    rows: Sequence[Sequence[Any]] = client.query(query, asked, settings=_SETTINGS).result_rows
+    return rows
+
+
+def chunks(boot: Boot, most: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of numbers, both ends included, that together are all between the boot's least and greatest.
+
+    As many as its events ask for, at most so many in each if they are spread evenly.
     """
-    from_ms, within = since_ms, 0
-    for minute_ms, events in minutes:
-        if within and within + events > most:
-            yield from_ms, minute_ms, within
-            from_ms, within = minute_ms, 0
-        within += events
-    if within:
-        yield from_ms, until_ms, within
-
-
-def grouped(lines: Iterable[Line], *, boots: bool, minutes: bool) -> list[Line]:
-    """Return the lines added up by producer, and by boot or minute where asked for; in the order of their coming."""
-    found: dict[tuple[str, str | None, int | None], Line] = {}
-    for line in lines:
-        key = line.producer_id, line.boot_id if boots else None, line.minute_ms if minutes else None
-        before = found.get(key)
-        found[key] = (
-            _joined(before, line, boots=boots) if before else Line(*key, line.account, *_sequences(line, boots))
-        )
-    return list(found.values())
-
-
-def _joined(before: Line, line: Line, *, boots: bool) -> Line:
-    (first, last), (new_first, new_last) = _sequences(before, boots), _sequences(line, boots)
-    if first is not None and new_first is not None and last is not None and new_last is not None:
-        first, last = min(first, new_first), max(last, new_last)
-    return Line(before.producer_id, before.boot_id, before.minute_ms, before.account + line.account, first, last)
-
-
-def _sequences(line: Line, boots: bool) -> tuple[int | None, int | None]:
-    """Return the first and last number; numbers of different boots have nothing to do with each other."""
-    return (line.first_sequence, line.last_sequence) if boots else (None, None)
-
-
-def total(lines: Iterable[Line]) -> Account:
-    """Return everything added up."""
-    return sum((line.account for line in lines), Account())
+    parts = -(-boot.events // most)
+    width = -(-(boot.highest - boot.lowest + 1) // parts)
+    for first in range(boot.lowest, boot.highest + 1, width):
+        yield first, min(first + width - 1, boot.highest)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli.figures import NOTHING, clock, count, moment
-from pipeline.cli.ledger_query import Account, Line, total
+from pipeline.cli.ledger_lines import Account, Line, total
 
 HOW_TO = """\
 No producer has numbered its events: none{span} has the Kafka header pipeline-ledger. Three lines do it:

@@ -12,8 +12,11 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from pipeline.cli.ledger_alert import read_alert, read_window
-from pipeline.cli.ledger_query import Line, grouped, read_ledger, slices, total
+from pipeline.cli import ledger_query
+from pipeline.cli.ledger_alert import read_alert, window_of
+from pipeline.cli.ledger_lines import Account, Line, grouped, total
+from pipeline.cli.ledger_query import CHUNK_EVENTS, Range, chunks, read_ledger
+from pipeline.cli.ledger_query import Boot as BootRange
 from pipeline.clickhouse_client import connect
 from pipeline.errors import FatalError
 from pipeline.lander.contents import read_contents
@@ -41,11 +44,30 @@ async def land(history: History, log: Log) -> None:
             assert await history.land(rows) == []
 
 
-def lines_of(history: History, from_ms: int, to_ms: int, settled_ms: int = END_MS, producer: str = "") -> list[Line]:
-    """Ask as `pipeline ledger` does: as the reader."""
-    with closing(connect(history.settings, reader=True)) as client:
+def lines_of(
+    history: History, from_ms: int, to_ms: int, settled_ms: int = END_MS, producer: str = "", most: int = CHUNK_EVENTS
+) -> list[Line]:
+    """Ask as `pipeline ledger` does."""
+    wanted = Range(from_ms=from_ms, to_ms=to_ms, settled_ms=settled_ms, producer=producer)
+    return read(history, wanted, most)
+
+
+def read(history: History, wanted: Range, most: int = CHUNK_EVENTS) -> list[Line]:
+    with closing(connect(history.settings)) as client:
         client.database = history.settings.database
-        return read_ledger(client, from_ms, to_ms, settled_ms, producer, lambda _: None)
+        return read_ledger(client, wanted, lambda *_: None, most)
+
+
+def lines_of_view(history: History, from_ms: int, to_ms: int, settled_ms: int) -> list[Line]:
+    """Ask the view, as anyone may."""
+    rows = history.ask(
+        "SELECT producer_id, boot_id, toUnixTimestamp(minute) * 1000, produced, counted, late, dead, lost, in_flight, "
+        "repeated, first_sequence, last_sequence FROM {db}.ledger(from = fromUnixTimestamp64Milli({from:Int64}, 'UTC'), "
+        "to = fromUnixTimestamp64Milli({to:Int64}, 'UTC'), settled = fromUnixTimestamp64Milli({settled:Int64}, 'UTC')) "
+        "ORDER BY 3, 1, 2",
+        **{"from": from_ms, "to": to_ms, "settled": settled_ms},
+    )
+    return [Line(who, boot, minute, Account(*numbers[:7]), *numbers[7:]) for who, boot, minute, *numbers in rows]
 
 
 def numbers_of(line: Line) -> Numbers:
@@ -74,6 +96,7 @@ async def test_it_says_of_any_range_what_counting_event_by_event_says(history: H
     for from_ms, to_ms, settled_ms in ranges:
         lines = lines_of(history, from_ms, to_ms, settled_ms)
         assert by_minute(lines) == account(log.seen, from_ms, to_ms, settled_ms)
+        assert lines_of_view(history, from_ms, to_ms, settled_ms) == lines
     whole = account(log.seen, *ranges[0])
     assert all(sum(found[name] for found in whole.values()) > 5 for name in ("late", "dead", "lost", "repeated"))
 
@@ -101,21 +124,32 @@ async def test_what_a_producer_lost_at_the_edge_of_a_range_is_told_once(history:
     assert lost == [0, 3, 1, 0]
 
 
-async def test_slices_of_a_few_events_give_the_same_ledger(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_boot_that_is_read_in_many_pieces_gives_the_same_ledger(history: History) -> None:
     await land(history, random_log(2))
     whole = lines_of(history, NOW_MS - HOUR_MS, END_MS)
-    monkeypatch.setattr(slices, "__defaults__", (40,))
-    assert lines_of(history, NOW_MS - HOUR_MS, END_MS) == whole
+    pieces = lines_of(history, NOW_MS - HOUR_MS, END_MS, most=40)
+    assert len(pieces) > len(whole)
+    assert by_minute(grouped(pieces, boots=True, minutes=True)) == by_minute(whole)
 
 
-def test_slices_are_whole_minutes_with_few_enough_events() -> None:
-    minutes = [(60_000, 5), (120_000, 5), (180_000, 30), (300_000, 1)]
-    assert list(slices(minutes, 70_000, 400_000, most=10)) == [
-        (70_000, 180_000, 10),
-        (180_000, 300_000, 30),
-        (300_000, 400_000, 1),
-    ]
-    assert list(slices([], 0, 1)) == []
+async def test_the_number_before_a_range_is_found_however_far_back(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_query, "NEAR", 10)
+    log = Log()
+    for sequence, minute in ((0, 0), (3, 0), (50, 9)):
+        received_ms = NOW_MS - HOUR_MS + minute * MINUTE_MS
+        log.add(BOOT, sequence, ["counted"], received_ms, topic="events.operations", service="checkout")
+    log.mark()
+    await land(history, log)
+    assert total(lines_of(history, NOW_MS - HOUR_MS + 5 * MINUTE_MS, END_MS)).lost == 46
+
+
+def test_a_boot_is_read_in_pieces_that_cover_it_without_overlap() -> None:
+    assert list(chunks(BootRange("a", "1", 10, 5, 14), most=10)) == [(5, 14)]
+    assert list(chunks(BootRange("a", "1", 10, 5, 14), most=4)) == [(5, 8), (9, 12), (13, 14)]
+    assert list(chunks(BootRange("a", "1", 3, 0, 2**53 - 1), most=2)) == [(0, 2**52 - 1), (2**52, 2**53 - 1)]
+    assert list(chunks(BootRange("a", "1", 9, 7, 7), most=2)) == [(7, 7)]
 
 
 async def test_lines_add_up_by_boot_and_by_producer(history: History) -> None:
@@ -196,9 +230,9 @@ async def test_an_alerts_window_is_accounted_for_in_event_time(history: History,
     with closing(connect(history.settings, reader=True)) as client:
         client.database = history.settings.database
         found = read_alert(client, "a1")
-        lines = read_window(client, found, settled_ms)
         with pytest.raises(FatalError, match="no alert 'a2'"):
             read_alert(client, "a2")
+    lines = grouped(read(history, window_of(found, settled_ms)), boots=True, minutes=False)
     assert (found.sequence, found.window_start_ms, found.window_end_ms) == (2, start_ms, end_ms)
     assert found.sources_ratio == 0.875
     expected: dict[Boot, Numbers] = defaultdict(Counter)

@@ -7,4 +7,5 @@ ALTER TABLE {database}.samples_log{local} {on_cluster}
     ADD COLUMN IF NOT EXISTS sequence UInt64
         COMMENT 'Number of the event within its producer''s boot' CODEC(Delta, ZSTD(1)),
     ADD INDEX IF NOT EXISTS boot_bloom boot_id TYPE bloom_filter(0.001) GRANULARITY 4,
+    ADD INDEX IF NOT EXISTS sequence_range sequence TYPE minmax GRANULARITY 1,
     ADD INDEX IF NOT EXISTS received_range received_at TYPE minmax GRANULARITY 1
