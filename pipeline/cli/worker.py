@@ -62,6 +62,7 @@ def _run(name: str, module: str, needs: tuple[str, ...], supervised: bool) -> No
             logging.getLogger(library).setLevel(logging.WARNING)
     if supervised:
         threading.Thread(target=_stop_with_parent, args=(settings.stop_seconds,), daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the loop listens: nothing has begun
     # Imported by name, here: Faust and all that comes with it takes a second that no other command should wait for.
     service: Service = getattr(importlib.import_module(module), f"run_{name}")
     try:
@@ -75,7 +76,11 @@ def _run(name: str, module: str, needs: tuple[str, ...], supervised: bool) -> No
 
 
 async def _until_told(name: str, service: Service, settings: Settings) -> int:
-    """Run a service until SIGINT or SIGTERM and return the exit code; leaves at once at the second signal."""
+    """Run a service until SIGINT or SIGTERM and return the exit code; leaves at once at the second signal.
+
+    One that was told to stop has done so, also when servers that are away keep it from stopping in order: what is not
+    committed is done again by the next start.
+    """
     told: list[int] = []
     stop = asyncio.Event()
 
@@ -83,6 +88,7 @@ async def _until_told(name: str, service: Service, settings: Settings) -> int:
         if told:
             os._exit(128 + number)
         told.append(number)
+        threading.Thread(target=_end_after, args=(settings.stop_seconds + 1, _code(told)), daemon=True).start()
         stop.set()
 
     loop = asyncio.get_running_loop()
@@ -95,10 +101,24 @@ async def _until_told(name: str, service: Service, settings: Settings) -> int:
     if not running.done():
         await asyncio.wait((running,), timeout=settings.stop_seconds)
     if not running.done():
-        _log.error("the %s did not stop within %g s (PIPELINE_STOP_SECONDS) and is ended", name, settings.stop_seconds)
+        _log.warning(
+            "the %s did not stop in order within %g s (PIPELINE_STOP_SECONDS) and is ended; the next start goes on "
+            "from what is committed",
+            *(name, settings.stop_seconds),
+        )
         logging.shutdown()
-        os._exit(1)
+        os._exit(_code(told))
     await running
+    return _code(told)
+
+
+def _end_after(seconds: float, code: int) -> None:
+    """End the process: asyncio waits for threads that may wait for a server, without any limit."""
+    threading.Event().wait(seconds)
+    os._exit(code)
+
+
+def _code(told: list[int]) -> int:
     return _INTERRUPTED if told == [signal.SIGINT] else 0
 
 

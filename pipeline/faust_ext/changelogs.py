@@ -49,8 +49,8 @@ async def _read(app: Any, parts: list[TopicPartition]) -> Contents:
         auto_offset_reset="earliest",
         fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign(parts)
         ends = await consumer.end_offsets(parts)
         left = {part for part in parts if ends[part]}
@@ -60,7 +60,8 @@ async def _read(app: Any, parts: list[TopicPartition]) -> Contents:
                 app.records_restored += len(records)
             left = {part for part in left if await consumer.position(part) < ends[part]}
     finally:
-        await consumer.stop()
+        # What aiokafka cancels of its own while it stops comes out of it as if this had been cancelled.
+        await asyncio.gather(consumer.stop(), return_exceptions=True)
     return contents
 
 

@@ -79,7 +79,7 @@ class ShardProducers:
     async def close(self) -> None:
         """Close all, and wait for it, for a few seconds."""
         self.give_up(list(self._producers))
-        await asyncio.gather(*self._closing)
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     async def _started(self, name: str) -> AIOKafkaProducer:
         while True:

@@ -75,6 +75,7 @@ async def _stop_within(seconds: float, *stopping: Coroutine[None, None, None]) -
     """Leave Kafka in order, if it answers: what is committed is committed, and dead letters are acknowledged."""
     try:
         async with asyncio.timeout(seconds):
-            await asyncio.gather(*stopping)
+            # What aiokafka cancels of its own while it stops comes out of it as if this had been cancelled.
+            await asyncio.gather(*stopping, return_exceptions=True)
     except TimeoutError:
         log.warning("Kafka did not answer within %g s: leaving without a word to it", seconds)

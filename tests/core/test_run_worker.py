@@ -43,7 +43,7 @@ asyncio.run(main())
 @pytest.mark.parametrize(
     ("case", "code", "words"),
     [
-        ("BREAKS, READY, AWAY = False, True, []", 0, "did not stop within 0.1 s"),
+        ("BREAKS, READY, AWAY = False, True, []", 0, "did not stop within 0.04 s"),
         ("BREAKS, READY, AWAY = True, True, []", 1, "left because: the consumer: the worker is stuck"),
         ("BREAKS, READY, AWAY = True, True, ['gone']", 1, "Kafka does not answer for 0 s: gone. The worker waits"),
         ("BREAKS, READY, AWAY = True, False, []", 1, "left because: a rebalance or a recovery has stood still"),

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from pipeline.settings import Settings
 from pipeline.topic_admin import ensure_topics
 from pipeline.topics import topics_of
 from tests.faults.ledger import panes_account, wait_until_counted
+from tests.faults.own_servers import dead, frozen, own_kafka
 from tests.faults.process import WorkerProcess
 from tests.faults.test_kill_workers import closed_like
 from tests.faults.traffic import publish
@@ -26,32 +26,8 @@ SECONDS = 40.0
 AT_WORK_SECONDS = 12
 JOINING_SECONDS = 1.5  # so long after its start a worker is about to join its group
 
+__all__ = ["own_kafka"]
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-@pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[EmbeddedKafka]:
-    """A Kafka that no other test needs."""
-    with EmbeddedKafka(Settings(home=tmp_path / "kafka", kafka_port=0)) as server:
-        yield server
-
-
-@contextlib.contextmanager
-def frozen(server: EmbeddedKafka) -> Iterator[None]:
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
-
-
-@contextlib.contextmanager
-def dead(server: EmbeddedKafka) -> Iterator[None]:
-    server.kill()
-    try:
-        yield
-    finally:
-        server.start()
 
 
 @pytest.mark.parametrize("seconds", [30, 180])
