@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(360)]
 @pytest.fixture
 def release_before(tmp_path: Path) -> Path:
     root = Path(__file__).parents[2]
-    command = ["git", "-C", root, "archive", RELEASE_BEFORE, "pipeline", "schemas"]
+    command = ["git", "-C", str(root), "archive", RELEASE_BEFORE, "pipeline", "schemas"]
     found = subprocess.run(command, check=False, capture_output=True)
     if found.returncode:
         pytest.skip(f"the release before ({RELEASE_BEFORE[:7]}) is not in this checkout's history")
