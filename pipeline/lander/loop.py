@@ -26,8 +26,9 @@ MEMORY_BYTES = 640 * 1024 * 1024
 145 MB for Python and the libraries; 48 MiB that were fetched and not taken (`kafka_clients.FETCH_BYTES_IN_ALL`, and an
 answer on its way); two batches, each `batch.MAX_BYTES` of values and about 1 kB for each of 50,000 records; and one of
 them again as rows, as Arrow and as the body of an insert: about 200 MB. That makes 510 MB; measured were 300 MB while
-ClickHouse was away, and up to 550 MB while a backlog landed. More than 1,000 series, `PIPELINE_BATCH_ROWS` above 50,000
-and records that were packed more than ten times as small take more.
+ClickHouse was away, and up to 550 MB while a backlog landed. More than 1,000 series take more (4,000 with five
+open panes at 8 sources, all in one batch: 1.1 GB), as do `PIPELINE_BATCH_ROWS` above 50,000 and records that were
+packed more than ten times as small.
 """
 LAND_ON_SECONDS = 5.0
 """In a rebalance, how long the batch that is landing may take to be committed.
