@@ -1,8 +1,7 @@
 """Owns shards: takes them over, reads their snapshots and signals, says what follows, commits.
 
 Steps are emitted where the marks stand that make them due, so that a restart emits the same. An alert is kept in its
-table first, then sent, then committed past: whatever dies in between, the next owner finds it in the table and sends
-it again.
+table first, then sent, then committed past: whatever dies in between, the next owner finds it there and sends it again.
 """
 
 from __future__ import annotations
@@ -94,6 +93,7 @@ class Evaluator:
         """Forget everything of all other shards: they have left, or come back, or a rebalance cut their takeover."""
         self.shards = kept
         gone = set(range(self._settings.partitions)) - kept.keys()
+        self.speaker.let_go(gone)
         self.app.producers.give_up(gone)
         self.tables.forget(gone, self._settings.partitions)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pipeline.core.alert_engine import take
@@ -93,6 +93,10 @@ class Speaker:
             found[key] = None
             part += 1
         return found
+
+    def let_go(self, shards: Collection[int]) -> None:
+        """Drop what waits to be sent for shards that have left: their next owner finds it again."""
+        self._pending = [record for record in self._pending if record.partition not in shards]
 
     async def _write(self, shard: Shard, items: Mapping[bytes, bytes | None]) -> None:
         if not await self._lease.holds():
