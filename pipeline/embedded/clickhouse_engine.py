@@ -16,6 +16,7 @@ import orjson
 
 from pipeline.embedded.clickhouse_errors import UNKNOWN_FORMAT, ServerError, from_engine
 from pipeline.embedded.clickhouse_request import Query
+from pipeline.embedded.clickhouse_room import room_for_an_insert
 from pipeline.embedded.clickhouse_statement import Statement
 from pipeline.embedded.clickhouse_users import User
 from pipeline.errors import FatalError
@@ -79,7 +80,7 @@ class Engine:
 
     def open(self, user: User) -> Handle:
         """Return a new handle with the user's profile: 1 to 3 ms."""
-        return Handle(self._connect(f"{self._path}?{user.profile}"))
+        return Handle(self._connect(f"{self._path}?{user.profile}"), self._path)
 
     def close(self) -> None:
         """Close the engine, when all handles are closed."""
@@ -93,8 +94,9 @@ class Engine:
 class Handle:
     """One connection to chDB. Never used by two threads at a time: chDB mixes their answers up."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, path: Path) -> None:
         self._connection = connection
+        self._path = path
         self._stream: Any = None
         self._undo: list[str] = []
 
@@ -102,7 +104,10 @@ class Handle:
         """Set what the request sets, and run its statement. Raises ServerError."""
         with _server_errors():
             self._prepare(statement, query)
-            return self._run(statement, query)
+            if statement.verb != "insert":
+                return self._run(statement, query)
+            with room_for_an_insert(self._path):
+                return self._run(statement, query)
 
     def next_piece(self) -> bytes:
         """Return the next piece of an answer with `more`, empty at its end. Raises ServerError."""
