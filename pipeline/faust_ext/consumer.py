@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -190,6 +191,16 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         if seeks:
             await self._seek_all(seeks)
         self._seeked_generation = generation
+
+    def stay_in_group(self) -> None:
+        """Tell aiokafka that this process lives, at least every few minutes.
+
+        It takes one that fetches nothing, because it has no partitions or takes over for long, for one that hangs; it
+        leaves the group then and never joins again. Whether something hangs is for the watchdog to say.
+        """
+        consumer = self._thread._consumer  # noqa: SLF001
+        if consumer is not None:
+            consumer._subscription._last_fetch_ended = time.monotonic()  # noqa: SLF001
 
     async def rewind(self, tp: TP, offset: int) -> None:
         """Read a partition again from `offset`: something on the way to its agent was skipped."""

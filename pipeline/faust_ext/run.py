@@ -72,6 +72,7 @@ async def _tick_forever(app: PipelineApp, tick: Callable[[], Awaitable[None]], s
     outage, getting_ready = Outage(app.why_kafka_is_away), Standstill()
     while True:
         await asyncio.sleep(seconds)
+        app.consumer.stay_in_group()
         ready = is_ready(app)
         try:
             if getting_ready.look(None if ready else _got_on(app), wall_ms()) > GETTING_READY_MS:

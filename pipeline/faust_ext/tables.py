@@ -16,7 +16,7 @@ from faust.tables.recovery import Recovery
 class PatientRecovery(Recovery):  # type: ignore[misc]  # faust is untyped
     """Waits for each step of a takeover as long as that takes: stock Faust ends without a word after 30 s."""
 
-    logger = logging.getLogger("faust.tables.recovery")  # its lines are about changelogs, which it does not read
+    logger = logging.getLogger("faust.tables.patient")  # its lines are about changelogs, which it does not read
     mundane_level = "debug"  # at which mode tells of starting and stopping
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ARG002, ASYNC109 - Faust's shape

@@ -12,6 +12,7 @@ from pipeline.faust_ext.watchdog import StuckError
 
 class App:
     records_restored = 0
+    consumer = type("Consumer", (), {"stay_in_group": staticmethod(lambda: None)})
     flow_control = type("Flow", (), {"is_active": staticmethod(lambda: READY)})
     rebalancing = in_recovery = crashed = False
     rebalancing_count = consumer_generation_id = 0
