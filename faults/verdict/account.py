@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from faults.verdict.commit_log import OFFSETS_TOPIC, CommitLog
 from faults.verdict.log import Log
 from faults.verdict.names import Names
 from faults.verdict.positions import Positions
@@ -28,6 +29,7 @@ class Account:
     log: Log
     told: Told
     stats: StatsLog
+    commits: CommitLog
     alerts: Alerts = field(default_factory=Alerts)
     positions: Positions = field(default_factory=Positions)
     complaints: list[str] = field(default_factory=list)
@@ -46,6 +48,7 @@ class Account:
             log=Log(settings, series, sources),
             told=Told(settings.pane_seconds * 1000, series, sources),
             stats=StatsLog(series, settings.windows),
+            commits=CommitLog(settings),
         )
 
     def take(self, topic: str, partition: int, records: Sequence[Any], seen_ms: int) -> None:
@@ -71,6 +74,8 @@ class Account:
             self.stats.take(partition, record.value)
         elif topic == topics.alerts:
             self.alerts.take(record.value, record.timestamp)
+        elif topic == OFFSETS_TOPIC:
+            self.commits.take(record.key, record.value)
         elif topic == topics.alerts_state:
             self.alerts.take_state(record.key, record.value)
 

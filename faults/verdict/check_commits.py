@@ -15,8 +15,12 @@ GOAL_SECONDS = 15.0
 def check_commits(run: FinishedRun, account: Account, left: Sequence[str]) -> Check:
     """No offset, position, counter or watermark in a commit has gone back, and at the end nothing is left to read."""
     positions = account.positions
-    wrong = [*left, *stuck(positions, run.faults), *positions.complaints]
-    figures: dict[str, Figure] = {"samples": len(positions.samples_ms), "partitions and groups": len(positions.tracks)}
+    wrong = [*left, *stuck(positions, run.faults), *account.commits.complaints]
+    figures: dict[str, Figure] = {
+        "commits": account.commits.commits,
+        "partitions and groups": len(positions.tracks),
+        "samples": len(positions.samples_ms),
+    }
     return check("commits", "nothing committed has gone back; all are at the end; nobody stood still", wrong, figures)
 
 

@@ -11,6 +11,7 @@ import time
 from multiprocessing.connection import Connection
 
 from faults.verdict.account import Account, read_topics
+from faults.verdict.commit_log import OFFSETS_TOPIC
 from faults.verdict.reader import Reader
 from faults.verdict.sampler import Sampler
 from faults.verdict.settling import unsettled
@@ -39,7 +40,7 @@ class _Child:
         self._settings = settings
         self._parent = parent
         self._account = Account.of(settings)
-        self._reader = Reader(settings, read_topics(topics_of(settings)))
+        self._reader = Reader(settings, read_topics(topics_of(settings)), later=(OFFSETS_TOPIC,))
         self._sampler = Sampler(settings, self._reader)
         self._account.positions = self._sampler.positions
 

@@ -1,4 +1,4 @@
-"""How the groups' commits move: never back, never stuck; and how soon a role has caught up after a fault."""
+"""How the groups move: never stuck; and how soon a role has caught up after a fault."""
 
 from __future__ import annotations
 
@@ -27,12 +27,11 @@ RECOVERY_LOOK_SECONDS = 180
 
 @dataclass
 class Track:
-    """One group's commits on one partition over time, and what it said of itself."""
+    """Where one group stood on one partition over time."""
 
     times_ms: array[int] = field(default_factory=lambda: array("q"))
     positions: array[int] = field(default_factory=lambda: array("q"))
     ends: array[int] = field(default_factory=lambda: array("q"))
-    greatest: dict[str, int] = field(default_factory=dict)
 
     def left(self) -> int:
         """Return how many of the records that were there a while ago are still to be read."""
@@ -46,27 +45,17 @@ class Positions:
 
     tracks: dict[Place, Track] = field(default_factory=dict)
     samples_ms: array[int] = field(default_factory=lambda: array("q"))
-    complaints: list[str] = field(default_factory=list)
 
     def sampled(self, now_ms: int) -> None:
         """Note that all groups were looked at."""
         self.samples_ms.append(now_ms)
 
-    def note(self, now_ms: int, place: Place, position: int, end: int, told: dict[str, int | None]) -> None:
-        """Note one group's commit on one partition; nothing in `told` may ever go back."""
+    def note(self, now_ms: int, place: Place, position: int, end: int) -> None:
+        """Note where one group stood on one partition, and what there was."""
         track = self.tracks.setdefault(place, Track())
         track.times_ms.append(now_ms)
         track.positions.append(position)
         track.ends.append(end)
-        for name, value in told.items():
-            known = track.greatest.get(name)
-            if value is None and known is None:
-                continue
-            if value is None or (known is not None and value < known):
-                role, topic, partition = place
-                self.complaints.append(f"{role} {topic}-{partition}: {name} went back from {known} to {value}")
-            else:
-                track.greatest[name] = value
 
     def left(self) -> dict[Place, int]:
         """Return how many of the records that were there `LEFT_AGE_MS` ago each has still to read.

@@ -21,14 +21,18 @@ _FETCH_BYTES = 1024 * 1024
 
 
 class Reader:
-    """A consumer of committed records, in no group. Partitions that are added are read as soon as they are known."""
+    """A consumer of committed records, in no group. Partitions that are added are read as soon as they are known.
 
-    def __init__(self, settings: Settings, topics: Sequence[str]) -> None:
+    `later` are topics that need not be there yet.
+    """
+
+    def __init__(self, settings: Settings, topics: Sequence[str], later: Sequence[str] = ()) -> None:
         self.next_offset: dict[TopicPartition, int] = {}
         self.read_to: dict[TopicPartition, int] = {}  # the same, past what is no record: the ends of transactions
         self.complaints: list[str] = []
         self._settings = settings
         self._topics = topics
+        self._later = later
         self._consumer: AIOKafkaConsumer | None = None
         self._looked = 0.0
 
@@ -93,6 +97,9 @@ class Reader:
             if numbers is None:
                 numbers = await consumer._client._wait_on_metadata(topic)  # noqa: SLF001 - `subscribe` would join a group
             wanted |= {TopicPartition(topic, number) for number in numbers}
+        for topic in self._later:
+            consumer._client.add_topic(topic)  # noqa: SLF001
+            wanted |= {TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()}
         if wanted != consumer.assignment():
             consumer.assign(sorted(wanted))
             for tp in wanted:

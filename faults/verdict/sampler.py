@@ -8,16 +8,13 @@ import logging
 import time
 from typing import Any
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from faults.verdict.commit_log import ROLES, position_in
 from faults.verdict.positions import Positions
 from faults.verdict.reader import Reader
-from pipeline.core import commit_state
-from pipeline.core.window_config import decode_state
-from pipeline.evaluator import commit
 from pipeline.settings import Settings
 from pipeline.topics import Topics
 
@@ -25,7 +22,6 @@ log = logging.getLogger(__name__)
 
 SAMPLE_SECONDS = 0.7
 _ANSWER_SECONDS = 10
-ROLES = ("aggregator", "evaluator", "lander")
 
 
 def followed(topics: Topics) -> dict[str, frozenset[str]]:
@@ -101,45 +97,8 @@ class Sampler:
         return {tp: at for tp, at in found.items() if at.offset >= 0}
 
     def _note(self, now_ms: int, role: str, tp: TopicPartition, at: Any, end: int) -> None:
-        told = told_of(role, at.offset, at.metadata)
         position = max(at.offset, position_in(role, at.metadata))
         # The end of a transaction takes an offset that nobody reads: past the last record there is nothing left.
         read_to = self._reader.read_to.get(tp)
         last = end if read_to is None or read_to < end else self._reader.next_offset.get(tp, 0)
-        self.positions.note(now_ms, (role, tp.topic, tp.partition), position, last, told)
-
-
-def position_in(role: str, metadata: str) -> int:
-    """Return how far reading has come by a commit's metadata, 0 where it says nothing of that."""
-    with contextlib.suppress(msgspec.DecodeError):
-        if metadata and role != "lander":
-            return (commit_state.decode if role == "aggregator" else commit.decode)(metadata).position
-    return 0
-
-
-def told_of(role: str, offset: int, metadata: str) -> dict[str, int | None]:
-    """Return everything of a commit that must never go back."""
-    told: dict[str, int | None] = {"the committed offset": offset}
-    if not metadata:
-        return told
-    with contextlib.suppress(msgspec.DecodeError):
-        if role == "aggregator":
-            state = commit_state.decode(metadata)
-            counted = state.operations + state.errors + state.late + state.dead
-            return told | {
-                "position": state.position,
-                "the watermark": state.watermark_ms,
-                "closed_through": state.closed_through_ms,
-                "what was counted": counted,
-            }
-        if role == "evaluator":
-            evaluated = commit.decode(metadata)
-            engine = decode_state(evaluated.engine)
-            # Its position goes back with a takeover: it reads again from the committed offset.
-            return told | {
-                "the watermark": engine.watermark_ms,
-                "the last step": engine.emitted_ms,
-                "the closed panes": engine.frontier_ms,
-                "the late rounds": engine.late_rounds,
-            }
-    return told
+        self.positions.note(now_ms, (role, tp.topic, tp.partition), position, last)

@@ -77,7 +77,7 @@ async def assert_that_it_saw_something(verdict: Verdict) -> None:
         "alerts": ["episodes fired"],
         "critical_errors": ["critical errors"],
         "breaches": ["breaches"],
-        "commits": ["samples"],
+        "commits": ["commits", "samples"],
     }.items():
         for name in names:
             assert int(figures[check][name] or 0) > 0, f"{check}: {name}"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from faults.facts import Fault
 from faults.verdict.check_commits import check_recovery
+from faults.verdict.commit_log import CommitLog, offset_in, place_in, position_in, told_of
 from faults.verdict.positions import Positions, recoveries, stuck
-from faults.verdict.sampler import position_in, told_of
 from pipeline.core import commit_state
 from pipeline.core.source import Progress
 from pipeline.core.window_config import WindowState, encode_state
 from pipeline.evaluator import commit
+from pipeline.settings import Settings
 
 PLACE = ("aggregator", "events.operations", 0)
 TOPICS = {"aggregator": frozenset({"events.operations"})}
@@ -23,7 +26,7 @@ def run(lags: list[int], *, rate: int = 1_000, each_ms: int = 1_000) -> Position
     for second, lag in enumerate(lags):
         end = 100_000 + second * rate * each_ms // 1_000
         positions.sampled(second * each_ms)
-        positions.note(second * each_ms, PLACE, end - lag, end, {})
+        positions.note(second * each_ms, PLACE, end - lag, end)
     return positions
 
 
@@ -35,13 +38,54 @@ def kill(began_ms: int, started_ms: int) -> Fault:
 def test_nothing_in_an_aggregators_commit_may_go_back(name: str) -> None:
     before = Progress(100, watermark_ms=50, closed_through_ms=20, operations=90, errors=1, late=2, dead=3)
     told = told_of("aggregator", 80, commit_state.encode("boot", before, None))
-    positions = Positions()
-    positions.note(0, PLACE, 100, 100, told)
-    positions.note(1, PLACE, 100, 100, told)
-    assert positions.complaints == []
-    positions.note(2, PLACE, 100, 100, {**told, name: (told[name] or 0) - 1})
-    (complaint,) = positions.complaints
+    commits = CommitLog(Settings())
+    commits.on_commit(PLACE, told)
+    commits.on_commit(PLACE, told)
+    assert commits.complaints == []
+    commits.on_commit(PLACE, {**told, name: (told[name] or 0) - 1})
+    (complaint,) = commits.complaints
     assert complaint.startswith(f"aggregator events.operations-0: {name} went back")
+
+
+def test_what_was_known_may_not_become_unknown() -> None:
+    commits = CommitLog(Settings())
+    commits.on_commit(PLACE, {"the watermark": None})
+    commits.on_commit(PLACE, {"the watermark": 5})
+    assert commits.complaints == []
+    commits.on_commit(PLACE, {"the watermark": None})
+    assert "went back from 5 to None" in commits.complaints[0]
+
+
+def text(value: str) -> bytes:
+    return struct.pack(">h", len(value)) + value.encode()
+
+
+KEY = struct.pack(">h", 1) + text("pipeline-lander") + text("events.operations") + struct.pack(">i", 3)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        struct.pack(">hq", 1, 77) + text("state") + struct.pack(">qq", 1, 2),
+        struct.pack(">hqi", 3, 77, 9) + text("state") + struct.pack(">q", 1),
+        struct.pack(">hqi", 4, 77, 9) + b"\x06state" + struct.pack(">q", 1) + b"\x00",
+    ],
+    ids=["version 1", "version 3", "version 4"],
+)
+def test_commits_are_read_as_the_broker_keeps_them(value: bytes) -> None:
+    assert place_in(KEY) == ("pipeline-lander", "events.operations", 3)
+    assert offset_in(value) == (77, "state")
+    commits = CommitLog(Settings())
+    commits.take(KEY, value)
+    commits.take(KEY, None)
+    commits.take(struct.pack(">h", 2) + text("pipeline-lander"), b"the group, no commit")
+    commits.take(KEY.replace(b"lander", b"zander"), value)
+    assert (commits.commits, commits.complaints) == (1, [])
+
+
+def test_metadata_longer_than_a_byte_can_tell_is_read() -> None:
+    length = struct.pack("BB", (301 & 0x7F) | 0x80, 301 >> 7)
+    assert offset_in(struct.pack(">hqi", 4, 1, 9) + length + b"x" * 300 + b"rest") == (1, "x" * 300)
 
 
 def test_what_an_evaluator_commits_is_understood() -> None:
@@ -55,7 +99,7 @@ def test_what_an_evaluator_commits_is_understood() -> None:
 def test_who_has_records_to_read_and_does_not_move_is_stuck() -> None:
     positions = Positions()
     for second in range(200):
-        positions.note(second * 1_000, PLACE, 50, 60, {})
+        positions.note(second * 1_000, PLACE, 50, 60)
     (found,) = stuck(positions, ())
     assert "aggregator stood still on events.operations-0 for 199 s" in found
 
@@ -63,14 +107,14 @@ def test_who_has_records_to_read_and_does_not_move_is_stuck() -> None:
 def test_who_has_nothing_to_read_is_not_stuck() -> None:
     positions = Positions()
     for second in range(200):
-        positions.note(second * 1_000, PLACE, 60, 60, {})
+        positions.note(second * 1_000, PLACE, 60, 60)
     assert stuck(positions, ()) == []
 
 
 def test_standing_still_through_a_fault_is_no_finding() -> None:
     positions = Positions()
     for second in range(200):
-        positions.note(second * 1_000, PLACE, 50, 60, {})
+        positions.note(second * 1_000, PLACE, 50, 60)
     assert stuck(positions, [Fault("kafka_unreachable", "kafka", 20_000, 150_000)]) == []
 
 
@@ -105,9 +149,9 @@ def test_another_fault_cuts_a_recovery_short_and_that_is_no_failure() -> None:
 def test_what_is_left_to_read_is_what_was_there_a_while_ago() -> None:
     positions = Positions()
     for second in range(20):
-        positions.note(second * 1_000, PLACE, 100 + second * 10 - 30, 100 + second * 10, {})
+        positions.note(second * 1_000, PLACE, 100 + second * 10 - 30, 100 + second * 10)
     assert positions.left() == {PLACE: 0}  # three seconds behind, and reading on
-    positions.note(20_000, PLACE, 200, 300, {})
+    positions.note(20_000, PLACE, 200, 300)
     assert positions.left() == {PLACE: 50}
 
 

@@ -6,15 +6,16 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
 from faults.facts import FinishedRun, ProducerAccount
 from faults.verdict.watch import Watch
+from pipeline.cli.progress import progress_of
 from pipeline.decode.ledger_header import Numbering
 from pipeline.lander.preparing import prepare_history
 from pipeline.settings import Settings
@@ -154,19 +155,53 @@ class Load:
         return ProducerAccount(self.name, "boot-1", "any", self.sent, acknowledged)
 
 
+Disturb = Callable[["Workers"], Coroutine[None, None, None]]
+
+
 @asynccontextmanager
-async def world(settings: Settings, seed: int, *, events: int = 4_000, seconds: float = 12.0) -> AsyncIterator[World]:
-    """Run aggregator, evaluator and lander under a watch and some load; all are still up in the body."""
+async def world(
+    settings: Settings,
+    seed: int,
+    *,
+    events: int = 4_000,
+    seconds: float = 12.0,
+    module: str = "pipeline.cli.main",
+    disturb: Disturb | None = None,
+) -> AsyncIterator[World]:
+    """Run aggregator, evaluator and lander under a watch and some load; all are still up in the body.
+
+    `module` is what is run as a worker; `disturb` is done while the load goes on.
+    """
     await ensure_topics(settings)
     await prepare_history(settings, asyncio.Event())
     async with AsyncExitStack() as stack:
+        workers = Workers(settings, module)
         for role in ("aggregator", "evaluator", "lander"):
-            stack.enter_context(WorkerProcess(role, settings, f"{role}-1"))
+            stack.enter_context(workers.worker(role, 1))
         watch = await stack.enter_async_context(Watch(settings))
+        await _at_work(settings)
         began_ms = time.time_ns() // 1_000_000
+        disturbing = asyncio.create_task(disturb(workers)) if disturb is not None else None
         producers = await _load(settings, seed, events, seconds)
+        if disturbing is not None:
+            await disturbing
         ended_ms = time.time_ns() // 1_000_000
         yield World(watch, FinishedRun(settings, seed, began_ms, ended_ms, (), producers))
+
+
+@dataclass
+class Workers:
+    """The workers of a world, by name."""
+
+    settings: Settings
+    module: str
+    running: dict[str, WorkerProcess] = field(default_factory=dict)
+
+    def worker(self, role: str, number: int) -> WorkerProcess:
+        """Return one that is not started."""
+        name = f"{role}-{number}"
+        self.running[name] = WorkerProcess(role, self.settings, name, self.module)
+        return self.running[name]
 
 
 @dataclass
@@ -176,10 +211,15 @@ class World:
     watch: Watch
     run: FinishedRun
 
-    def without(self, number: int) -> FinishedRun:
-        """Return the run as if one producer had never heard of so many of its last events."""
-        first, *rest = self.run.producers
-        return replace(self.run, producers=(replace(first, sent=first.sent + number), *rest))
+
+async def _at_work(settings: Settings) -> None:
+    """Wait until every role has committed something: marks go round without any event."""
+    async with progress_of(settings) as progress:
+        for _ in range(300):
+            if len({one.group for one in await progress.look()}) == 3:
+                return
+            await asyncio.sleep(0.3)
+    raise AssertionError("not every worker has come to work")
 
 
 async def _load(settings: Settings, seed: int, events: int, seconds: float) -> tuple[ProducerAccount, ...]:
