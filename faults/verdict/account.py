@@ -75,7 +75,7 @@ class Account:
         elif topic == topics.alerts:
             self.alerts.take(record.value, record.timestamp)
         elif topic == OFFSETS_TOPIC:
-            self.commits.take(record.key, record.value)
+            self.commits.take(record.key, record.value, record.timestamp)
         elif topic == topics.alerts_state:
             self.alerts.take_state(record.key, record.value)
 

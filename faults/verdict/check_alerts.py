@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from faults.verdict.account import Account
+from faults.verdict.clock import clock
 from faults.verdict.log import digest
 from faults.verdict.said import Heard
 from faults.verdict.still_firing import why_not_firing
 from faults.verdict.verdict import Check, check
-from faults.verdict.words import clock
 from pipeline.core.alert_state import decode_state
 from pipeline.core.series import Series
 from schemas import structs

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from faults.verdict.account import Account
 from faults.verdict.check_alerts import by_about
+from faults.verdict.clock import clock
 from faults.verdict.said import Heard
 from faults.verdict.stats_log import RATES
 from faults.verdict.verdict import Check, check
-from faults.verdict.words import clock
 from pipeline.core.rule_match import watches
 from pipeline.core.rules import ErrorRate, ResponseTime, Rule, SlowOperations
 from pipeline.rules_file import load_rules

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from faults.verdict.account import Account
 from faults.verdict.check_alerts import About, by_about
+from faults.verdict.clock import clock
 from faults.verdict.log import Critical
 from faults.verdict.said import Heard
 from faults.verdict.verdict import Check, check
-from faults.verdict.words import clock
 from pipeline.core.alert_state import decode_state
 from pipeline.settings import window_ms
 

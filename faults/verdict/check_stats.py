@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from faults.verdict.account import Account
+from faults.verdict.clock import clock
 from faults.verdict.expected import Expected
 from faults.verdict.stats_log import COUNTS
 from faults.verdict.sums import AT, parts_of
 from faults.verdict.verdict import Check, check
-from faults.verdict.words import clock
 from pipeline.core.series import shard_of
 from pipeline.settings import window_ms
 

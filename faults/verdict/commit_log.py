@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from faults.verdict.clock import clock
 from pipeline.core import commit_state
 from pipeline.core.window_config import decode_state
 from pipeline.evaluator import commit
@@ -29,9 +30,9 @@ class CommitLog:
     settings: Settings
     commits: int = 0
     complaints: list[str] = field(default_factory=list)
-    _greatest: dict[tuple[str, str, int], dict[str, int]] = field(default_factory=dict)
+    _greatest: dict[tuple[str, str, int], dict[str, tuple[int, str]]] = field(default_factory=dict)
 
-    def take(self, key: bytes | None, value: bytes | None) -> None:
+    def take(self, key: bytes | None, value: bytes | None, at_ms: int) -> None:
         """Take in a record of the broker's topic; those of others and deletions are passed over."""
         place = place_in(key or b"")
         if place is None or value is None:
@@ -41,18 +42,21 @@ class CommitLog:
         role = group.removeprefix(f"{prefix}pipeline-")
         if role in ROLES and group != role:
             self.commits += 1
-            self.on_commit((role, topic, partition), told_of(role, *offset_in(value)))
+            offset, metadata = offset_in(value)
+            by = f"{owner_in(role, metadata)} at {clock(at_ms)}"
+            self.on_commit((role, topic, partition), told_of(role, offset, metadata), by)
 
-    def on_commit(self, place: tuple[str, str, int], told: dict[str, int | None]) -> None:
-        """Note a commit; nothing in `told` may be less than it was."""
+    def on_commit(self, place: tuple[str, str, int], told: dict[str, int | None], by: str = "") -> None:
+        """Note a commit; nothing in `told` may be less than it was. `by` says for people whose it is."""
         greatest = self._greatest.setdefault(place, {})
         for name, value in told.items():
-            known = greatest.get(name)
+            known, before = greatest.get(name, (None, ""))
             if value is not None and (known is None or value >= known):
-                greatest[name] = value
+                greatest[name] = (value, by)
             elif known is not None and len(self.complaints) < _COMPLAINTS_KEPT:
                 role, topic, partition = place
-                self.complaints.append(f"{role} {topic}-{partition}: {name} went back from {known} to {value}")
+                back = f"{name} went back from {known} ({before}) to {value} ({by})"
+                self.complaints.append(f"{role} {topic}-{partition}: {back}")
 
 
 def place_in(key: bytes) -> tuple[str, str, int] | None:
@@ -82,6 +86,14 @@ def offset_in(value: bytes) -> tuple[int, str]:
 def _text(source: bytes, at: int) -> tuple[str, int]:
     length = struct.unpack_from(">h", source, at)[0]
     return source[at + 2 : at + 2 + length].decode(), at + 2 + length
+
+
+def owner_in(role: str, metadata: str) -> str:
+    """Return which process a commit says it is of, by its boot id."""
+    with contextlib.suppress(msgspec.DecodeError):
+        if metadata and role != "lander":
+            return (commit_state.decode if role == "aggregator" else commit.decode)(metadata).owner
+    return role
 
 
 def position_in(role: str, metadata: str) -> int:

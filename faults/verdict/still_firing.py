@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from faults.verdict.account import Account
+from faults.verdict.clock import clock
 from faults.verdict.said import ToldAlert
 from faults.verdict.stats_log import RATES
 from faults.verdict.sums import parts_of
-from faults.verdict.words import clock
 from pipeline.core.series import shard_of
 from pipeline.settings import window_ms
 

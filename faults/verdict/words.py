@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 
 from faults.verdict.account import Account
+from faults.verdict.clock import clock
 from faults.verdict.fingerprint import explained
 from faults.verdict.sums import ALL_SOURCES, Cell, parts_of_one
 
@@ -31,11 +31,6 @@ def _figure(cell: Cell) -> str:
         what = explained(bits) or "more than one of them differ"
         return f"{cell.column} differ ({what})"
     return f"{cell.column} expected {cell.expected}, found {cell.found}"
-
-
-def clock(time_ms: int) -> str:
-    """Return a time as people read it, with the milliseconds since 1970."""
-    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%H:%M:%S} ({time_ms})"
 
 
 def ranges_in_words(numbers: Sequence[int], most: int = 5) -> str:
