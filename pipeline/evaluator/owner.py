@@ -30,7 +30,7 @@ from pipeline.evaluator.reading import read
 from pipeline.evaluator.shard import Shard
 from pipeline.evaluator.sources import Sources
 from pipeline.evaluator.speaker import Speaker
-from pipeline.evaluator.takeover import Tables, committed_by, taken_over, window_config
+from pipeline.evaluator.takeover import Tables, committed_by, committed_of, taken_over, window_config
 from pipeline.faust_ext.batch import Batch
 from pipeline.faust_ext.clock import wall_ms
 from pipeline.faust_ext.lease import Lease
@@ -78,6 +78,8 @@ class Evaluator:
             await self._sources.look(self.app, wall_ms())
             mine = {tp.partition: found for tp, found in committed.items() if tp.topic == self._topics.panes}
             kept = {n: s for n, s in self.shards.items() if n in mine and committed_by(self.boot_id, mine[n])}
+            # Also what it took with its answer lost on the way: a claim must not go back behind that.
+            self._committed = committed_of(kept, committed)
             self._let_go(kept)
             await self._read_tables(mine.keys(), mine.keys() - kept.keys())
             self.shards = {n: kept.get(n) or await self._take_over(n, committed, begins) for n in sorted(mine)}
@@ -113,8 +115,6 @@ class Evaluator:
         found = committed.get(signals)
         shard.signals_position = max(found.offset if found is not None else 0, begins.get(signals, 0))
         shard.engine.set_sources(self._sources.names)
-        self._committed.pop(tp, None)
-        self._committed.pop(signals, None)
         await self.speaker.send_again(shard, unsent)
         return shard
 

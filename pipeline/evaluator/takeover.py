@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,11 @@ def committed_by(boot_id: str, found: Any) -> bool:
         return commit.decode(found.metadata).owner == boot_id
     except msgspec.DecodeError:
         return False  # `taken_over` says what is wrong with it
+
+
+def committed_of(shards: Collection[int], found: Mapping[TP, Any]) -> dict[TP, tuple[int, str]]:
+    """Return what was found to be committed of some shards; nothing of partitions without a commit."""
+    return {tp: (at.offset, at.metadata) for tp, at in found.items() if at is not None and tp.partition in shards}
 
 
 def window_config(settings: Settings, shard: int) -> WindowConfig:

@@ -132,6 +132,17 @@ async def test_shards_that_another_process_claimed_meanwhile_are_not_kept(evalua
     assert evaluator.shards[0] is not before
 
 
+async def test_a_claim_never_goes_back_behind_a_commit_whose_answer_was_lost(
+    evaluator: Evaluator, now: list[int]
+) -> None:
+    del now
+    await restored(evaluator)
+    own = OffsetAndMetadata(*evaluator.app.consumer.offsets[PANES])
+    taken = {PANES: OffsetAndMetadata(own.offset + 7, own.metadata), SIGNALS: OffsetAndMetadata(2, "")}
+    await evaluator.restore(taken, {PANES: 3, SIGNALS: 0}, GENERATION)
+    assert evaluator.app.consumer.offsets == {PANES: tuple(taken[PANES]), SIGNALS: (2, "")}
+
+
 async def test_a_process_that_was_stopped_and_has_lost_its_shards_writes_nothing(
     evaluator: Evaluator, now: list[int]
 ) -> None:
