@@ -19,7 +19,7 @@ from pipeline.history.comparing import DIFFERS, paired, paired_in_full, slot_sid
 from pipeline.history.cut import Cut
 from pipeline.history.expected_slots import Rows, Span
 from pipeline.history.findings import Compared
-from pipeline.history.rollup_check import HOUR_MS, closed_hours, rollup_compared
+from pipeline.history.rollup_check import Hour, hours, rollup_compared
 from pipeline.history.slot_check import SETTINGS, differing_panes, rows_of, slot_differences
 from pipeline.history.slot_columns import EXTREMES, FINGERPRINTS, NONE_YET, SERIES, VECTORS, listed
 from pipeline.history.survey import chunks, load_of, unsettled
@@ -129,22 +129,24 @@ def _written(place: Place, span: Span, rows: Rows) -> str:
 
 
 def _rollups(place: Place, span: Span, most: int, tell: Tell) -> Compared:
-    closed, still_open = closed_hours(place.client, place.database, span)
-    total = Compared(left_out={"hours of roll-ups": still_open})
-    tell("roll-ups", 0, len(closed))
-    for done, hour_ms in enumerate(closed, start=1):
-        hour = Span(hour_ms, hour_ms + HOUR_MS, span.pane_ms)
+    there = hours(place.client, place.database, span)
+    ours = [hour for hour in there if hour.is_ours]
+    total = Compared(left_out={"hours of roll-ups": len(there) - len(ours)})
+    tell("roll-ups", 0, len(ours))
+    for done, hour in enumerate(ours, start=1):
         for level in LEVELS:
             total += _rollup(place, hour, level, most - len(total.differences))
-        tell("roll-ups", done, len(closed))
+        tell("roll-ups", done, len(ours))
     return total
 
 
-def _rollup(place: Place, hour: Span, level: Level, most: int) -> Compared:
-    compared = rollup_compared(place.client, place.database, hour, level, most)
+def _rollup(place: Place, hour: Hour, level: Level, most: int) -> Compared:
+    """Make one roll-up of an hour anew if it is wrong; if it is right and older than its slots, too, which says so."""
+    compared = rollup_compared(place.client, place.database, hour.span, level, most)
     wrong = compared.total_differing
     if wrong and not place.dry_run:
         # The one that counts more wins among roll-ups, so one that counts too much has to go first.
-        place.client.command(f"DELETE FROM {place.database}.{level.table} WHERE {hour.holds('pane_start')}")
-        roll_up(place.client, place.settings, hour.from_ms, hour.to_ms, [level])
+        place.client.command(f"DELETE FROM {place.database}.{level.table} WHERE {hour.span.holds('pane_start')}")
+    if (wrong or not hour.is_fresh) and not place.dry_run:
+        roll_up(place.client, place.settings, hour.span.from_ms, hour.span.to_ms, [level])
     return replace_differing(compared, {"roll-ups made anew": wrong} if wrong else {})

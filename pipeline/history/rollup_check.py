@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -23,21 +24,38 @@ _DIFFERS = "(is_expected != is_found OR NOT is_equal)"
 _KEY = ("pane_ms", *SERIES)
 
 
-def settled_hours(client: Client, database: str, span: Span) -> tuple[list[int], int]:
-    """Return the closed hours of a span, rounded outwards, that should have been rolled up; and how many others."""
-    return _hours(client, database, span, f"closed AND (rolled > landed OR landed < now() - {DUE_SECONDS})")
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """An hour with slots.
+
+    - `is_closed`: all of them are final, or nothing has come for long
+    - `is_rolled`: there are roll-ups; `is_fresh`: younger than all slots
+    - `is_due`: the slots landed so long ago that there should be
+    """
+
+    span: Span
+    is_closed: bool
+    is_rolled: bool
+    is_fresh: bool
+    is_due: bool
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its roll-ups can be compared: otherwise the lander will make them anew."""
+        return self.is_closed and (self.is_fresh or self.is_due)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether a repair makes its roll-ups: otherwise the lander will make the first ones."""
+        return self.is_closed and (self.is_rolled or self.is_due)
 
 
-def closed_hours(client: Client, database: str, span: Span) -> tuple[list[int], int]:
-    """Return the hours of a span, rounded outwards, that may be rolled up; and how many others hold slots."""
-    return _hours(client, database, span, "closed")
-
-
-def _hours(client: Client, database: str, span: Span, condition: str) -> tuple[list[int], int]:
+def hours(client: Client, database: str, span: Span) -> list[Hour]:
+    """Return the hours of a span, rounded outwards, that hold slots."""
     first_ms, end_ms = span.from_ms // HOUR_MS * HOUR_MS, -(-span.to_ms // HOUR_MS) * HOUR_MS
     whole = Span(first_ms, end_ms, span.pane_ms)
     found = client.query(f"""
-        SELECT hour_ms, {condition} FROM (
+        SELECT hour_ms, closed, rolled > toDateTime(0, 'UTC'), rolled > landed, landed < now() - {DUE_SECONDS} FROM (
             SELECT intDiv(toUnixTimestamp64Milli(pane_start), {HOUR_MS}) * {HOUR_MS} AS hour_ms,
                 min(final) OR max(landed_at) < now() - {GIVE_UP_SECONDS} AS closed, max(landed_at) AS landed
             FROM {database}.slots_log FINAL PREWHERE {whole.holds("pane_start")} GROUP BY hour_ms
@@ -46,16 +64,18 @@ def _hours(client: Client, database: str, span: Span, condition: str) -> tuple[l
             FROM {database}.panes_1h_log WHERE {whole.holds("pane_start")} GROUP BY hour_ms
         ) AS panes USING hour_ms ORDER BY hour_ms
     """).result_rows
-    settled = [int(hour_ms) for hour_ms, is_settled in found if is_settled]
-    return settled, len(found) - len(settled)
+    return [
+        Hour(Span(int(hour_ms), int(hour_ms) + HOUR_MS, span.pane_ms), *(bool(one) for one in facts))
+        for hour_ms, *facts in found
+    ]
 
 
 def rollups_compared(client: Client, database: str, span: Span, most: int) -> Compared:
     """Compare the roll-ups of a range, hour by hour."""
-    settled, unsettled = settled_hours(client, database, span)
-    total = Compared(left_out={"hours of roll-ups": unsettled})
-    for hour_ms in settled:
-        hour = Span(hour_ms, hour_ms + HOUR_MS, span.pane_ms)
+    there = hours(client, database, span)
+    settled = [hour.span for hour in there if hour.is_settled]
+    total = Compared(left_out={"hours of roll-ups": len(there) - len(settled)})
+    for hour in settled:
         for level in LEVELS:
             total += rollup_compared(client, database, hour, level, most - len(total.differences))
     return total

@@ -8,6 +8,7 @@ from tests.stack.clickhouse_curl import curl, table
 from tests.stack.clickhouse_fixture import clickhouse, embedded_clickhouse, own_database
 from tests.stack.kafka_fixture import embedded_kafka, kafka, stack_settings
 from tests.stack.up_fixture import cli, lone_cli, session_up
+from tests.stack.verify_fixture import settled, told
 
 __all__ = [
     "cli",
@@ -22,6 +23,8 @@ __all__ = [
     "migrated_history",
     "own_database",
     "session_up",
+    "settled",
     "stack_settings",
     "table",
+    "told",
 ]

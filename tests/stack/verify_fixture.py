@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from clickhouse_connect.driver.client import Client
 
+from pipeline.cli.compared_range import settled_cut
+from pipeline.clickhouse_client import connect
+from pipeline.history.findings import Compared, Difference
+from pipeline.history.repairing import Place, repair
+from pipeline.history.verifying import Asked, verify
+from pipeline.settings import Settings
 from tests.stack.up_fixture import Cli, Up, free_ports
 
 SETTINGS = {
@@ -22,14 +30,19 @@ SETTINGS = {
     "PIPELINE_START_GRACE_MS": "500",
     "PIPELINE_SERIES_MAX": "12",
 }
-BEGIN_MS = (time.time_ns() // 1_000_000 - 2 * 3_600_000) // 3_600_000 * 3_600_000
+HOUR_MS, PANE_MS = 3_600_000, 10_000
+BEGIN_MS = (time.time_ns() // 1_000_000 - 2 * HOUR_MS) // HOUR_MS * HOUR_MS
 """A whole hour, two hours or more ago."""
-SPAN = (f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(BEGIN_MS / 1000))}", "1h")
 MINUTES = 3
-END_MS = BEGIN_MS + MINUTES * 60_000
+CROWD_MS = BEGIN_MS + MINUTES * 60_000
+ALL_TOLD_MS = CROWD_MS + 30_000 + PANE_MS + 60_000
+"""The last step that a window holds anything at: nothing is told of the hour after that."""
+LATE = 3
+
+Record = tuple[str, int, Any]
 
 
-def an_operation(number: int, at_ms: int, **changes: Any) -> dict[str, Any]:
+def operation(number: int, at_ms: int, **changes: Any) -> dict[str, Any]:
     return {
         "type": "operation",
         "event_id": f"o{number}",
@@ -38,12 +51,12 @@ def an_operation(number: int, at_ms: int, **changes: Any) -> dict[str, Any]:
         "operation": f"operation-{number % 3}",
         "duration_ms": (number * 7919 % 100_000) / 1000,
         "success": number % 5 != 0,
-        "status_code": (200, 200, 404, 504, 500)[number % 5],
+        "status_code": (500, 200, 404, 504, 200)[number % 5],
         **changes,
     }
 
 
-def an_error(number: int, at_ms: int, **changes: Any) -> dict[str, Any]:
+def error(number: int, at_ms: int, **changes: Any) -> dict[str, Any]:
     return {
         "type": "error",
         "event_id": f"e{number}",
@@ -57,34 +70,38 @@ def an_error(number: int, at_ms: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-def some_of_everything() -> Iterator[tuple[str, int, Any]]:
-    """Topic, partition and value of each record: three minutes, in order, then an event that is much too late."""
-    unusual: list[dict[str, Any]] = [
-        {"weight": 1_000, "duration_ms": 0},
-        {"success": False, "outcome": "cancelled", "duration_ms": 12.5},
-        {"duration_ms": 4_000_000, "weight": 3},
-        {"success": False, "outcome": "timeout"},
-        {"success": True, "outcome": "error"},
-        {"duration_ms": 0.001},
-        {"duration_ms": 2.048, "environment": "test"},
-    ]
+UNUSUAL: list[dict[str, Any]] = [
+    {"weight": 1_000, "duration_ms": 0},
+    {"success": False, "outcome": "cancelled", "duration_ms": 12.5},
+    {"duration_ms": 4_000_000, "weight": 3},
+    {"success": False, "outcome": "timeout"},
+    {"success": True, "outcome": "error"},
+    {"duration_ms": 0.001},
+    {"duration_ms": 2.048, "environment": "test"},
+]
+
+
+def some_of_everything() -> Iterator[Record]:
+    """Topic, partition and value of each record: three minutes, in order, then events that are much too late."""
     for number in range(MINUTES * 60):
         at_ms = BEGIN_MS + number * 1_000
-        changes = unusual[number % len(unusual)] if number % 3 == 0 else {}
-        event = an_operation(number, at_ms + 250, **changes)
-        yield "events.operations", number % 2, event if number % 4 else [event, an_operation(number + 1, at_ms)]
+        event = operation(number, at_ms + 250, **(UNUSUAL[number % len(UNUSUAL)] if number % 3 == 0 else {}))
+        yield "events.operations", number % 2, event if number % 4 else [event, operation(1_000 + number, at_ms)]
         if number % 7 == 0:
-            yield "events.errors", number % 2, an_error(number, at_ms, weight=1 + number % 3)
-    # One pane with more operations than the cap allows, and more than one partition.
-    for number in range(20):
-        yield "events.operations", 0, an_operation(number, END_MS + number, operation=f"crowd-{number}")
+            yield "events.errors", number % 2, error(number, at_ms, weight=1 + number % 3)
+    for number in range(20):  # more operations in one pane than the cap allows
+        yield "events.operations", 0, operation(2_000 + number, CROWD_MS + number, operation=f"crowd-{number}")
     for partition in range(2):
-        yield "events.operations", partition, an_operation(partition, END_MS + 30_000)
-    yield "events.operations", 0, an_operation(1, BEGIN_MS + 500, event_id="late")
-    yield "events.operations", 1, [an_operation(n, BEGIN_MS + 70_000, event_id=f"late{n}") for n in (2, 3)]
+        yield "events.operations", partition, operation(3_000 + partition, CROWD_MS + 30_000)
+    yield "events.operations", 0, operation(4_001, BEGIN_MS + 500)
+    yield "events.operations", 1, [operation(number, BEGIN_MS + 70_000) for number in (4_002, 4_003)]
 
 
-async def publish(kafka: str, records: Iterator[tuple[str, int, Any]]) -> None:
+def events_in(records: Iterable[Record]) -> int:
+    return sum(len(value) if isinstance(value, list) else 1 for *_, value in records)
+
+
+async def publish(kafka: str, records: Iterable[Record]) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
     await producer.start()
     try:
@@ -95,43 +112,76 @@ async def publish(kafka: str, records: Iterator[tuple[str, int, Any]]) -> None:
 
 
 class Told:
-    """A pipeline with a history that is settled."""
+    """A pipeline whose history is settled, and what verify and repair say of its hour."""
 
-    def __init__(self, cli: Cli, where: dict[str, Any]) -> None:
+    def __init__(self, cli: Cli, where: dict[str, Any], client: Client) -> None:
         self.cli = cli
-        self.where = where
+        self.kafka: str = where["kafka"]
+        self.client = client
+        environment = {name.removeprefix("PIPELINE_").lower(): value for name, value in SETTINGS.items()}
+        environment["windows"] = json.loads(environment["windows"])
+        self.settings = Settings.model_validate({**environment, **{n: where[n] for n in ("kafka", "clickhouse")}})
+        self.asked = Asked(BEGIN_MS, BEGIN_MS + HOUR_MS, 1_000)
 
-    def verified(self, *arguments: str) -> dict[str, Any]:
-        """What `pipeline verify --json` says of the hour."""
-        done = self.cli.run("verify", *self.span, "--json", "--shown", "1000", *arguments, seconds=300)
-        assert done.returncode in (0, 1), done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)
-        assert (done.returncode == 1) == bool(found["differing"]), done.stdout
-        return found
+    def verified(self) -> Compared:
+        cut = settled_cut(self.settings, self.client, landed=False)
+        return verify(self.client, "pipeline", self.settings, self.asked, cut, lambda *_: None)
 
-    @property
-    def span(self) -> tuple[str, ...]:
-        return "--from", SPAN[0], "--to", time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(BEGIN_MS / 1000 + 3600))
+    def repaired(self, *, dry_run: bool = False) -> Compared:
+        cut = settled_cut(self.settings, self.client, landed=False)
+        return repair(Place(self.client, self.settings, cut, dry_run), self.asked, lambda *_: None)
 
-    def wait_until_settled(self, rows: int, seconds: float = 180) -> None:
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        return list(self.client.query(query).result_rows)
+
+    def wait_until_settled(self, rows: int, seconds: float = 240) -> Compared:
+        """Wait until so many raw rows are in slots or late, every window was told and the roll-ups are made."""
         deadline = time.monotonic() + seconds
         while True:
             found = self.verified()
-            if found["compared"].get("raw rows", 0) >= rows and not {"rows", "slots"} & found["left_out"].keys():
-                return
+            through_ms = self.ask("SELECT toUnixTimestamp64Milli(max(step_end)) FROM window_stats")[0][0]
+            everything = found.counts.get("raw rows", 0) >= rows and through_ms >= ALL_TOLD_MS
+            if everything and not any(found.left_out.values()):
+                return found
             assert time.monotonic() < deadline, found
             time.sleep(2)
 
 
+def places(differences: Iterable[Difference]) -> set[tuple[str, str, int, str]]:
+    """What is named, without by how much."""
+    return {(one.what.value, one.series.label(), one.at_ms, one.where) for one in differences}
+
+
 @pytest.fixture(scope="session")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     cli = Cli(tmp_path_factory.mktemp("told"), {**free_ports(), **SETTINGS})
     up = Up(cli)
     try:
         records = list(some_of_everything())
-        asyncio.run(publish(up.where["kafka"], iter(records)))
-        one = Told(cli, up.where)
-        one.wait_until_settled(1)
-        yield one
+        asyncio.run(publish(up.where["kafka"], records))
+        with closing(connect(Settings(clickhouse=up.where["clickhouse"]))) as client:
+            client.database = "pipeline"
+            one = Told(cli, up.where, client)
+            one.wait_until_settled(events_in(records) - LATE)
+            yield one
     finally:
         up.stop()
+
+
+COPIED = ("operations_log", "slots_log", "panes_1m_log", "panes_1h_log", "window_stats_log")
+
+
+@pytest.fixture
+def told(settled: Told) -> Iterator[Told]:
+    """The same, and afterwards put back as it was."""
+    for table in COPIED:
+        settled.client.command(f"CREATE OR REPLACE TABLE kept_{table} ENGINE = Memory AS SELECT * FROM {table} FINAL")
+    yield settled
+    for table in COPIED:
+        settled.client.command(f"TRUNCATE TABLE {table} SYNC")
+        columns = settled.ask(
+            "SELECT arrayStringConcat(groupArray(name), ', ') FROM system.columns "
+            f"WHERE database = 'pipeline' AND table = 'kept_{table}'"
+        )[0][0]
+        settled.client.command(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM kept_{table}")
+        settled.client.command(f"DROP TABLE kept_{table} SYNC")
