@@ -36,7 +36,7 @@ _PANELS = {
     "Run": (demo, up, aggregator, evaluator, lander),
     "Send": (publish,),
     "Look": (stats, alerts, sql, topics),
-    "Check": (doctor, reckon, ledger, verify, new_epoch),
+    "Check": (doctor, reckon, ledger, verify, repair, new_epoch),
 }
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
