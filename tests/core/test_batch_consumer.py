@@ -162,3 +162,33 @@ async def test_what_was_delivered_and_never_came_is_read_again_though_nothing_fo
     assert await fetch(consumer) == []
     await rewinder.look(consumer.app, {HERE: 100}, LOST_MS)
     assert await fetch(consumer) == [(100, 100)]
+
+
+async def test_source_partitions_are_not_read_before_their_owner_has_said_where_from(consumer: BatchConsumer) -> None:
+    """Stock Faust fetches while tables recover, and its streams skip what comes then."""
+    assert await fetch(consumer) == []
+    assert consumer._thread.position == 0, "nothing may be asked for"
+    await consumer.perform_seek()
+    consumer.app.flow_control.suspend()
+    assert await fetch(consumer) == []
+    consumer.app.flow_control.resume()
+    assert await fetch(consumer) == [(100, 100)]
+
+
+async def test_a_hole_in_the_offsets_is_no_loss_and_nothing_is_read_again(consumer: BatchConsumer) -> None:
+    """Transactions and compaction leave holes: what counts is where reading went on."""
+    await consumer.perform_seek()
+    assert await fetch(consumer) == [(100, 100)]
+    consumer._thread.position = 180  # offsets 150 to 179 are markers of transactions
+    batches: list[Batch] = [message.value async for _, message in consumer.getmany(0.01)]
+    assert [(batch.fetched_from, batch.records[0].offset) for batch in batches] == [(150, 180)]
+    assert await Rewinder().fits(consumer.app, batches[0], 150)
+    assert consumer._thread.position == 230
+
+
+async def test_a_batch_that_its_stream_skipped_is_read_again_when_the_next_one_comes(consumer: BatchConsumer) -> None:
+    await consumer.perform_seek()
+    assert await fetch(consumer) == [(100, 100)], "say that its stream skips it"
+    batches: list[Batch] = [message.value async for _, message in consumer.getmany(0.01)]
+    assert not await Rewinder().fits(consumer.app, batches[0], 100)
+    assert await fetch(consumer) == [(100, 100)]
