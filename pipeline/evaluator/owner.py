@@ -85,8 +85,7 @@ class Evaluator:
             self.shards = {n: kept.get(n) or await self._take_over(n, committed, begins) for n in sorted(mine)}
             self._generation = generation
             self.lease.end()
-            # The claim: whoever was here before must find, should it come back, that somebody else was.
-            if not await self._is_ours():
+            if not await self._is_ours():  # claims them: whoever comes back must find that somebody else was here
                 log.info("the next rebalance came before the shards of this one were taken over")
             log.info("owns %d shards, %d of them kept with their state", len(self.shards), len(kept))
             return {tp: self._position(tp) for tp in committed}
@@ -184,6 +183,7 @@ class Evaluator:
             shard.latest, shard.seen = (end_ms, found), encode_seen(view.seen)
             await self.speaker.keep(shard, evaluation)
             shard.engine.emitted(view)
+            await self.speaker.flush_if_many(shard)
         for end_ms in shard.engine.late_steps():
             view = shard.engine.view(end_ms, "late")
             self.speaker.stats(shard, stats(view, self._slow_us))

@@ -18,6 +18,9 @@ from pipeline.faust_ext.table import DurableTable
 from pipeline.topics import Topics
 from schemas.structs import StatsRecord
 
+MANY = 5_000
+"""Records that may wait for a commit: a few MB."""
+
 
 class Speaker:
     """The outbox of all shards of a worker. What decides about alerts is written only while `lease` holds."""
@@ -67,6 +70,11 @@ class Speaker:
     def live(self, shard: Shard, as_of_ms: int, watermark_ms: int | None, records: list[StatsRecord]) -> None:
         """Send what is in the making."""
         self._pending.append(self._outbox(shard).live(as_of_ms, watermark_ms, records))
+
+    async def flush_if_many(self, shard: Shard) -> None:
+        """Flush when much waits: in a backlog one mark makes hundreds of steps due, before the next commit."""
+        if len(self._pending) >= MANY:
+            await self.flush([shard])
 
     async def flush(self, shards: list[Shard]) -> None:
         """Send everything that waits, and write the latest windows; returns when the broker has all."""

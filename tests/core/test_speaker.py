@@ -58,3 +58,16 @@ async def test_parts_of_a_time_with_more_series_are_deleted(fewer: int) -> None:
     left = {windows_key(SHARD, part) for part in range(max(1, -(-fewer // PART_SERIES)))}
     assert set(table.data) == left
     assert {key for key, value in producers.log.items() if value is not None} == left
+
+
+async def test_stats_of_a_backlog_do_not_wait_for_the_commit_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.evaluator.speaker.MANY", 100)
+    table: Any = FakeTable()
+    producers, lease = FakeProducers(), SimpleNamespace()
+    speaker = Speaker(SimpleNamespace(producers=producers), topics_of(Settings()), table, table, lease)  # type: ignore[arg-type]
+    shard: Any = SimpleNamespace(number=SHARD, latest=None, seen=None)
+    for _ in range(3):
+        speaker.stats(shard, records(60))
+        await speaker.flush_if_many(shard)
+    assert len(producers.log) == 60, "the first two lots, of the same series"
+    assert len(speaker._pending) == 60
