@@ -16,7 +16,7 @@ from pipeline.history.rollup_check import rollups_compared
 from pipeline.history.slot_check import differing_panes, rows_of, slot_differences
 from pipeline.history.survey import check_kept, chunks, load_of, pane_length_ms, unsettled
 from pipeline.history.windows_compared import Task, windows_compared
-from pipeline.settings import Settings
+from pipeline.settings import Settings, window_ms
 
 Tell = Callable[[str, int, int], None]
 """Called with what is compared, how much of it is done, and how much there is."""
@@ -73,7 +73,7 @@ def _slots(client: Client, database: str, span: Span, cut: Cut, most: int, tell:
 
 
 def _windows(task: Task, span: Span, now_ms: int, tell: Tell) -> Compared:
-    longest_ms = 86_400_000
+    longest_ms = max(window_ms(name) for name in task.settings.windows)
     try:
         check_kept(task.client, task.database, replace(span, from_ms=span.from_ms - longest_ms), task.settings, now_ms)
     except FatalError:
