@@ -242,7 +242,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
 def refuse_remade_topics(committed: Mapping[TP, OffsetAndMetadata | None], ends: Mapping[TP, int]) -> None:
     """Raise BlockedError when a group has committed beyond a partition's end: the topic was deleted and made again."""
     for tp, found in committed.items():
-        if False:
+        if found is not None and found.offset > ends.get(tp, found.offset):
             raise BlockedError(
                 remade_message(
                     f"{tp.topic}-{tp.partition} ends at offset {ends[tp]}, but offset {found.offset} was committed"

@@ -63,11 +63,13 @@ async def _check_offsets(consumer: AIOKafkaConsumer, partitions: set[TopicPartit
 
     Its new events would get the identity of old ones and replace them.
     """
+    # What is committed is asked for first. A process can be stopped between the two answers, and an end that is older
+    # than a commit would look like a topic that was made again.
+    committed = {partition: await consumer.committed(partition) for partition in sorted(partitions)}
     ends = await consumer.end_offsets(list(partitions))
-    for partition in sorted(partitions):
-        committed = await consumer.committed(partition)
-        if committed is not None and committed > ends[partition]:
+    for partition, landed in committed.items():
+        if landed is not None and landed > ends[partition]:
             where = f"topic {partition.topic}, partition {partition.partition}"
             raise BlockedError(
-                remade_message(f"{where} ends at offset {ends[partition]}, but events up to {committed} have landed")
+                remade_message(f"{where} ends at offset {ends[partition]}, but events up to {landed} have landed")
             )

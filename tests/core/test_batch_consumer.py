@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.structs import OffsetAndMetadata
 from faust.contrib.asgi import bind_to_running_loop
 from faust.types import TP
 
+from pipeline.errors import BlockedError
 from pipeline.faust_ext.app import make_app
 from pipeline.faust_ext.batch import Batch
-from pipeline.faust_ext.consumer import BatchConsumer
+from pipeline.faust_ext.consumer import BatchConsumer, refuse_remade_topics
 from pipeline.faust_ext.rewind import LOST_MS, Rewinder
 from pipeline.settings import Settings
 
@@ -192,3 +194,14 @@ async def test_a_batch_that_its_stream_skipped_is_read_again_when_the_next_one_c
     batches: list[Batch] = [message.value async for _, message in consumer.getmany(0.01)]
     assert not await Rewinder().fits(consumer.app, batches[0], 100)
     assert await fetch(consumer) == [(100, 100)]
+
+
+@pytest.mark.parametrize(("committed", "end"), [(None, 0), (0, 0), (300, 300), (12, 300)])
+def test_what_was_committed_up_to_the_end_is_read_on(committed: int | None, end: int) -> None:
+    found = None if committed is None else OffsetAndMetadata(committed, "")
+    refuse_remade_topics({HERE: found}, {HERE: end})
+
+
+def test_a_commit_beyond_the_end_tells_a_topic_that_was_made_again() -> None:
+    with pytest.raises(BlockedError, match=r"events\.operations-0 ends at offset 299, but offset 300 was committed"):
+        refuse_remade_topics({HERE: OffsetAndMetadata(300, "")}, {HERE: 299})

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pipeline.settings import Settings
+
+_AT_WORK = {"aggregator": "owns [1-9]", "evaluator": "owns [1-9]", "lander": "landing from"}
 
 
 class WorkerProcess:
@@ -103,6 +108,16 @@ class WorkerProcess:
     def kill_and_restart(self) -> None:
         self.kill()
         self.start()
+
+
+async def at_work(*workers: WorkerProcess, seconds: float = 90) -> None:
+    """Wait until the log of every one of them says that it works."""
+    deadline = time.monotonic() + seconds
+    while waiting := [one for one in workers if not re.search(_AT_WORK[one.role], one.log.read_text())]:
+        for worker in waiting:
+            assert worker.alive, f"{worker.role} left before it came to work:\n{tail(worker.log)}"
+            assert time.monotonic() < deadline, f"{worker.role} is not at work after {seconds} s:\n{tail(worker.log)}"
+        await asyncio.sleep(0.2)
 
 
 def tail(path: Path, lines: int = 60) -> str:

@@ -21,14 +21,13 @@ from pipeline.topics import topics_of
 from tests.faults.history import wait_until_landed
 from tests.faults.ledger import panes_account, wait_until_counted
 from tests.faults.own_servers import dead, frozen, own_clickhouse, own_kafka
-from tests.faults.process import WorkerProcess
+from tests.faults.process import WorkerProcess, at_work
 from tests.faults.traffic import Account, publish
 
 STOP_SECONDS = 5
 MARGIN_SECONDS = 3  # the machines that run this are busy
 EVENTS = 10_000
 SECONDS = 20.0
-AT_WORK = {"aggregator": "owns 24 partitions", "evaluator": "owns 8 shards", "lander": "landing from"}
 AWAY_SECONDS = 2
 KILLED_BY_SIGTERM = -15
 
@@ -61,13 +60,6 @@ def crew(settings: Settings) -> Iterator[list[WorkerProcess]]:
             stack.enter_context(contextlib.closing(WorkerProcess(role, settings, f"{role}-1")))
             for role in ("aggregator", "evaluator", "lander")
         ]
-
-
-async def at_work(workers: list[WorkerProcess], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not all(AT_WORK[worker.role] in worker.log.read_text() for worker in workers):
-        assert time.monotonic() < deadline, f"not everybody was at work after {seconds} s"
-        await asyncio.sleep(0.2)
 
 
 async def told_to_stop(workers: list[WorkerProcess], codes: tuple[int, ...] = (0,)) -> list[str]:
@@ -107,7 +99,7 @@ async def test_workers_under_load_stop_in_time_and_the_next_ones_go_on(
         for worker in workers:
             worker.start()
         publishing = asyncio.create_task(publish(own_kafka.bootstrap, topic, events=EVENTS, seconds=SECONDS, seed=seed))
-        await at_work(workers)
+        await at_work(*workers)
         with STATES[state](own_kafka, own_clickhouse):
             await asyncio.sleep(AWAY_SECONDS)
             complaints = await told_to_stop(workers)

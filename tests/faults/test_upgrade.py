@@ -8,7 +8,6 @@ import os
 import random
 import subprocess
 import tarfile
-import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from pipeline.topic_admin import ensure_topics
 from pipeline.topics import topics_of
 from tests.faults.history import RAW, SLOTS, history_account, wait_until_landed
 from tests.faults.ledger import panes_account, wait_until_counted
-from tests.faults.process import WorkerProcess
+from tests.faults.process import WorkerProcess, at_work
 from tests.faults.test_kill_workers import closed_like
 from tests.faults.traffic import publish
 
@@ -46,13 +45,6 @@ def release_before(tmp_path: Path) -> Path:
     return folder
 
 
-async def at_work(workers: list[WorkerProcess]) -> None:
-    deadline = time.monotonic() + 90
-    while not all("owns" in worker.log.read_text() for worker in workers if worker.role != "lander"):
-        assert time.monotonic() < deadline, "the release before does not begin to work"
-        await asyncio.sleep(0.5)
-
-
 async def replace_one_after_the_other(before: list[WorkerProcess], after: list[WorkerProcess]) -> None:
     for old, new in zip(before, after, strict=True):
         await asyncio.sleep(APART_SECONDS)
@@ -73,7 +65,7 @@ async def test_an_upgrade_while_events_flow_loses_nothing_and_counts_nothing_twi
     try:
         for worker in before:
             worker.start()
-        await at_work(before)
+        await at_work(*(worker for worker in before if worker.role != "lander"))
         replacing = asyncio.create_task(replace_one_after_the_other(before, after))
         account = await publish(kafka, topics.operations, events=EVENTS, seconds=SECONDS, seed=seed)
         await replacing
