@@ -18,6 +18,9 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 """From the least to the gravest."""
 
 GroupBy = Literal["operation", "service", "overall"]
+Side = Literal["below", "above"]
+ErrorSeverity = Literal["warning", "error", "critical"]
+NoData = Literal["ok", "alert", "keep"]
 
 DEFAULT_COOLDOWN_MS = 300_000
 DEFAULT_MIN_SAMPLES = 20
@@ -79,7 +82,78 @@ class Absence(_Condition, frozen=True, tag="absence"):
     expect: tuple[Series, ...] = ()
 
 
-Condition = ErrorRate | SuccessRate | ResponseTime | SlowOperations | CriticalError | Absence
+class ErrorCount(_Condition, frozen=True, tag="error_count"):
+    """Error events of a severity or graver in the window, above a number."""
+
+    least: ErrorSeverity = "warning"
+
+
+class ErrorsPerSecond(_Condition, frozen=True, tag="errors_per_second"):
+    """Error events of a severity or graver per second of the whole window, above a number."""
+
+    least: ErrorSeverity = "warning"
+
+
+class Throughput(_Condition, frozen=True, tag="throughput"):
+    """Calls per second of the whole window, below (or above) a number."""
+
+    side: Side = "below"
+
+
+class Budget(_Condition, frozen=True, tag="budget"):
+    """A statistic of the durations as a share of what is allowed for it, above a ratio (1: all of it)."""
+
+    budget_us: int
+    statistic: Literal["avg", "max", "percentile"] = "percentile"
+    quantile: float = 0.95
+
+
+class BurnRate(_Condition, frozen=True, tag="burn_rate"):
+    """How many times faster than the objective allows failures come, above a factor, in two windows at once.
+
+    The rule's window is the long one. Burn rate = error rate / (1 - objective) (The Site Reliability Workbook, ch. 5).
+    """
+
+    objective: float  # such as 0.999, in (0, 1)
+    short_window: str
+    exclude_client_errors: bool = False
+
+
+class Change(_Condition, frozen=True, tag="change"):
+    """A figure of the window over the same figure of the time before it, above (or below) a factor.
+
+    The time before is what `against`, a longer window, holds besides the rule's own: `[end - against, end - window)`.
+    """
+
+    of: Literal["error_rate", "throughput", "response_time"]
+    against: str
+    side: Side = "above"
+    quantile: float = 0.95  # used by `response_time`
+
+
+class Resource(_Condition, frozen=True, tag="resource"):
+    """A statistic of a sampled metric, above (or below) a value in the metric's own unit."""
+
+    metric: str
+    statistic: Literal["last", "avg", "max", "rate"] = "last"
+    side: Side = "above"
+
+
+Condition = (
+    ErrorRate
+    | SuccessRate
+    | ResponseTime
+    | SlowOperations
+    | CriticalError
+    | Absence
+    | ErrorCount
+    | ErrorsPerSecond
+    | Throughput
+    | Budget
+    | BurnRate
+    | Change
+    | Resource
+)
 
 
 class Threshold(msgspec.Struct, frozen=True):
@@ -111,6 +185,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     min_samples: int = DEFAULT_MIN_SAMPLES
     on_time: bool = False  # True: never decided before the watermark
     labels: dict[str, str] = {}
+    keep_firing_ms: int = 0  # how long a breach must be over before the alert is
+    recovery: tuple[Threshold, ...] = ()  # where a severity that was reached ends; without one, at its threshold
+    no_data: NoData = "ok"  # what an empty window means while an alert is active
+    confidence: float | None = None  # of a ratio the bound of Wilson's interval is judged, not the estimate
+    message: str = ""  # template of the summary; empty: the pipeline's own
+    runbook: str = ""  # link for whoever is called
 
     @property
     def type(self) -> str:
