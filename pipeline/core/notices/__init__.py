@@ -1,0 +1,1 @@
+"""What people are told: from transitions of alerts to messages, each for one channel about one group of alerts."""
