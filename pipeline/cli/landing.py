@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline.cli.progress import Progress, Reached, progress_of
 from pipeline.core.window_config import decode_state
+from pipeline.epochs import with_known_epochs
 from pipeline.history.cut import NEVER_MS, Cut
 from pipeline.lander.kafka_clients import group_of
 from pipeline.settings import Settings
@@ -28,14 +29,14 @@ async def landed_cut(settings: Settings, cut: Cut, wait_seconds: float) -> Cut:
     stands where these topics end now, everything below the cut is in ClickHouse. Waits for it, at most so long; then
     what it has not come to is left out. Raises FatalError where Kafka cannot be reached.
     """
-    topics = topics_of(settings)
+    topics, settings = topics_of(settings), await with_known_epochs(settings)
     async with progress_of(settings) as progress:
         frontiers = _frontiers(await progress.look(), topics.panes)
         ends = await progress.ends((topics.panes, topics.late, topics.stats))
-        goals = {**ends, **_positions(cut, settings.epoch)}
+        goals = {**ends, **_positions(cut, settings)}
         behind = await _behind(settings, progress, goals, time.monotonic() + wait_seconds)
     if any(topic in (topics.panes, topics.late) for topic, _ in behind):
-        lagging = frozenset(source for source in cut.reached if source.epoch == settings.epoch)
+        lagging = frozenset(source for source in cut.reached if source.epoch == settings.epoch_of(source.topic))
     else:
         lagging = frozenset(source for source in cut.reached if (source.topic, source.partition) in behind)
     untold = {shard for topic, shard in behind if topic == topics.stats}
@@ -54,12 +55,12 @@ def _frontiers(reached: Iterable[Reached], panes: str) -> dict[int, int]:
     }
 
 
-def _positions(cut: Cut, epoch: int) -> dict[_Place, int]:
-    """Return up to where raw rows have to be there, by topic and partition; only this epoch's offsets are Kafka's."""
+def _positions(cut: Cut, settings: Settings) -> dict[_Place, int]:
+    """Return up to where raw rows have to be there, by topic and partition; Kafka has the present epochs' offsets."""
     return {
         (source.topic, source.partition): reach.position
         for source, reach in cut.reached.items()
-        if source.epoch == epoch
+        if source.epoch == settings.epoch_of(source.topic)
     }
 
 
