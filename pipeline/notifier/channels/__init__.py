@@ -1,0 +1,1 @@
+"""Where notices go: Slack, e-mail, any HTTP receiver, PagerDuty. `config` says what each takes, `making` makes them."""
