@@ -62,7 +62,8 @@ class Alert(BaseModel):
         description="How it was compared; a breach is `value comparison threshold`.", examples=[">"]
     )
     unit: str = Field(
-        description="Unit of value and threshold.", examples=["ratio", "ms", "per_minute", "per_second", "count", "s"]
+        description="Unit of value and threshold.",
+        examples=["ratio", "ms", "per_minute", "per_second", "count", "factor", "s"],
     )
     window: str = Field(description="Length of the window.", examples=["5m"])
     window_start_ms: int = Field(description="First millisecond of the window.")

@@ -63,6 +63,8 @@ def measured(value: float | None, unit: str) -> str:
         return percent(value)
     if unit in ("ms", "s"):
         return duration(value * (1_000 if unit == "s" else 1))
+    if unit == "factor":
+        return f"{value:,.6g}x"
     return f"{value:,.6g} {unit.replace('per_', 'per ')}".removesuffix(" count")
 
 

@@ -18,7 +18,16 @@ from pipeline.core.alert_sql import events_sql
 from pipeline.core.alert_state import AlertState, AlertStates
 from pipeline.core.alert_step import Step
 from pipeline.core.alert_transition import Evaluation, kept
-from pipeline.core.conditions import Figures, Measured, measure, value_at
+from pipeline.core.conditions import (
+    Measured,
+    enough,
+    level_of_none,
+    measure,
+    samples,
+    value_at,
+    waits_for_watermark,
+)
+from pipeline.core.measures.figures import Figures
 from pipeline.core.rule_match import watches
 from pipeline.core.rules import Rule
 from pipeline.core.series import Series
@@ -67,13 +76,13 @@ def _was_decided(look: Look, states: AlertStates) -> bool:
 
 def _evaluate_windowed(step: Step, rule: Rule) -> None:
     active = step.states.active(rule.name)
-    if not step.look.final and (rule.on_time or (rule.for_ms > 0 and not active)):
+    if not step.look.final and (waits_for_watermark(rule) or (rule.for_ms > 0 and not active)):
         return
     figures = step.figures(rule.window)
     measured = measure(rule, figures)
     in_breach = _rows_in_breach(step, rule, figures, measured, active)
-    for row, enough in in_breach:
-        _visit(step, rule, figures, row, Seen(int(measured.level[row]), enough=enough))
+    for row, believed in in_breach:
+        _visit(step, rule, figures, row, Seen(int(measured.level[row]), enough=believed))
     if step.look.final:
         _visit_ended(step, rule, figures, measured, {step.view.series[row] for row, _ in in_breach})
 
@@ -86,11 +95,11 @@ def _rows_in_breach(
     rows = rows[measured.level[rows] > 0]
     if not step.look.final:
         rows = rows[step.view.changed[rows]]
-    enough = figures.count("events")[rows] >= rule.min_samples
-    worth = enough | step.view.changed[rows]
+    believed = enough(rule, figures)[rows]
+    worth = believed | step.view.changed[rows]
     if active and not worth.all():
         worth |= np.fromiter((step.view.series[row] in active for row in rows), np.bool_, len(rows))
-    return list(zip(rows[worth].tolist(), enough[worth].tolist(), strict=True))
+    return list(zip(rows[worth].tolist(), believed[worth].tolist(), strict=True))
 
 
 def _visit_ended(step: Step, rule: Rule, figures: Figures, measured: Measured, in_breach: set[Series]) -> None:
@@ -102,9 +111,15 @@ def _visit_ended(step: Step, rule: Rule, figures: Figures, measured: Measured, i
         if not watches(rule, series):
             step.retire(rule.name, series, Reason.RULE_CHANGED)
         elif row is None:
-            _visit_series(step, rule, figures, series, None, Seen(0, known=False))
+            _visit_series(step, rule, figures, series, None, _gone(step, rule, series))
         else:
             _visit(step, rule, figures, row, Seen(0, known=bool(measured.known[row])))
+
+
+def _gone(step: Step, rule: Rule, series: Series) -> Seen:
+    """Return what is seen of a series that has left all windows: no calls and no errors, for a day; then nothing."""
+    level = level_of_none(rule) if series in step.view.seen else None
+    return Seen(0, known=False) if level is None else Seen(level)
 
 
 def _visit(step: Step, rule: Rule, figures: Figures, row: int, seen: Seen) -> None:
@@ -117,9 +132,8 @@ def _visit_series(step: Step, rule: Rule, figures: Figures, series: Series, row:
         return
     if isinstance(result, Reason):
         if step.look.final and row is not None and step.view.changed[row]:
-            samples = int(figures.count("events")[row])
-            value = value_at(rule, figures, row)
-            step.evaluation.decisions.append(kept(rule, series, step.look, result, value, samples))
+            value, count = value_at(rule, figures, row), int(samples(rule, figures)[row])
+            step.evaluation.decisions.append(kept(rule, series, step.look, result, value, count))
         return
     step.change(rule, series, result, _evidence(rule, figures, series, row))
 
@@ -127,10 +141,14 @@ def _visit_series(step: Step, rule: Rule, figures: Figures, series: Series, row:
 def _evidence(rule: Rule, figures: Figures, series: Series, row: int | None) -> Evidence:
     start_ms, end_ms = figures.window.start_ms, figures.window.end_ms
     return Evidence(
-        value=None if row is None else value_at(rule, figures, row),
-        samples=0 if row is None else int(figures.count("events")[row]),
+        value=_value_of_none(rule) if row is None else value_at(rule, figures, row),
+        samples=0 if row is None else int(samples(rule, figures)[row]),
         window=rule.window,
         start_ms=start_ms,
         end_ms=end_ms,
         sql=events_sql(rule, series, start_ms, end_ms),
     )
+
+
+def _value_of_none(rule: Rule) -> float | None:
+    return None if level_of_none(rule) is None else 0.0

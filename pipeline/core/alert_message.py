@@ -14,7 +14,7 @@ from pipeline.core.alert_machine import Change, Look
 from pipeline.core.alert_reasons import Notice, Reason
 from pipeline.core.alert_state import AlertState
 from pipeline.core.alert_text import summary
-from pipeline.core.conditions import SHAPES
+from pipeline.core.measures.shapes import shape_of
 from pipeline.core.rules import Rule, Severity
 from pipeline.core.series import Series
 from schemas.structs import Alert, AlertSample
@@ -81,7 +81,7 @@ def message(
     evidence: Evidence,
 ) -> Alert:
     """Return the alert that a change makes."""
-    shape = SHAPES[rule.type]
+    shape = shape_of(rule.condition)
     threshold = threshold_for(rule, change)
     return Alert(
         alert_id=place.alert_id,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pipeline.core.conditions import bucket_columns
+from pipeline.core.conditions import windows_of
+from pipeline.core.measures.percentiles import bucket_columns
 from pipeline.core.rule_match import RowIndex
 from pipeline.core.rules import Absence, CriticalError, Rule
 from pipeline.core.series import Series
@@ -28,7 +29,7 @@ class CompiledRules:
         self.criticals: tuple[Rule, ...] = tuple(rule for rule in every if isinstance(rule.condition, CriticalError))
         self.cuts = {
             window: bucket_columns(rule for rule in measured if rule.window == window)
-            for window in {rule.window for rule in measured}
+            for window in {window for rule in measured for window in windows_of(rule)}
         }
         self._indexes: dict[int, RowIndex] = {}
 
@@ -49,6 +50,7 @@ def compile_rules(rules: Sequence[Rule], windows: Sequence[str]) -> CompiledRule
         names.add(rule.name)
     compiled = CompiledRules(rules)
     for rule in compiled.windowed:
-        if rule.window not in windows:
-            raise ValueError(f"rule {rule.name!r}: window {rule.window!r} is not kept; there are {', '.join(windows)}")
+        for window in windows_of(rule):
+            if window not in windows:
+                raise ValueError(f"rule {rule.name!r}: window {window!r} is not kept; there are {', '.join(windows)}")
     return compiled

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pipeline.core.rules import ErrorRate, ResponseTime, Rule, SlowOperations, SuccessRate
+from pipeline.core.conditions import OfErrors
+from pipeline.core.rules import (
+    Budget,
+    BurnRate,
+    Change,
+    Condition,
+    ErrorRate,
+    ResponseTime,
+    Rule,
+    SlowOperations,
+    SuccessRate,
+)
 from pipeline.core.series import OVERFLOW, Series
 
 LIMIT = 100
+_GRAVER = {
+    "warning": "",
+    "error": " AND severity IN ('error', 'critical')",
+    "critical": " AND severity = 'critical'",
+}
 _NO_CALL_FAILED = "success = false AND outcome != 'cancelled'"
 
 
@@ -35,14 +51,25 @@ def events_sql(rule: Rule, series: Series, start_ms: int, end_ms: int) -> str:
     """Return the query for the calls (or errors) that a rule's value is made of, the worst first."""
     where = _where(series, start_ms, end_ms)
     condition = rule.condition
-    if isinstance(condition, ErrorRate | SuccessRate):
-        client = " AND outcome != 'client_error'" if condition.exclude_client_errors else ""
-        return _select("operations", f"{where} AND {_NO_CALL_FAILED}{client}", "timestamp DESC")
+    if isinstance(condition, OfErrors):
+        return _select("errors", f"{where}{_GRAVER[condition.least]}", "timestamp DESC")
     if isinstance(condition, SlowOperations):
         return _select("operations", f"{where} AND duration_us >= {condition.slow_from_us}", "duration_us DESC")
-    if isinstance(condition, ResponseTime):
-        return _select("operations", where, "duration_us DESC")
-    return _select("operations", where, "timestamp DESC")
+    if _is_of_failures(condition):
+        client = " AND outcome != 'client_error'" if getattr(condition, "exclude_client_errors", False) else ""
+        return _select("operations", f"{where} AND {_NO_CALL_FAILED}{client}", "timestamp DESC")
+    order = "duration_us DESC" if _is_of_durations(condition) else "timestamp DESC"
+    return _select("operations", where, order)
+
+
+def _is_of_failures(condition: Condition) -> bool:
+    rates = ErrorRate | SuccessRate | BurnRate
+    return isinstance(condition, rates) or (isinstance(condition, Change) and condition.of == "error_rate")
+
+
+def _is_of_durations(condition: Condition) -> bool:
+    durations = ResponseTime | Budget
+    return isinstance(condition, durations) or (isinstance(condition, Change) and condition.of == "response_time")
 
 
 def critical_errors_sql(series: Series, start_ms: int, end_ms: int) -> str:

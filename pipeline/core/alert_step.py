@@ -8,7 +8,7 @@ from pipeline.core.alert_reasons import Reason
 from pipeline.core.alert_rules import HIDDEN_BY, CompiledRules
 from pipeline.core.alert_state import ACTIVE, AlertStates, Key, SignalMarks
 from pipeline.core.alert_transition import Evaluation, advance, retire
-from pipeline.core.conditions import Figures
+from pipeline.core.measures.figures import Figures
 from pipeline.core.rules import Rule, Severity, rank
 from pipeline.core.series import Series
 from pipeline.core.step_view import StepView
@@ -31,7 +31,7 @@ class Step:
     def figures(self, window: str) -> Figures:
         """Return the figures of a window, made once for all rules."""
         if window not in self._figures:
-            self._figures[window] = Figures(self.view.window(window), self.compiled.cuts[window])
+            self._figures[window] = Figures(self.view.window(window), self.compiled.cuts[window], self.figures)
         return self._figures[window]
 
     def decide(self, rule: Rule, series: Series, seen: Seen) -> Change | Reason | None:

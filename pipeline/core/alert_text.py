@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from pipeline.core.alert_reasons import Reason
-from pipeline.core.conditions import SHAPES
-from pipeline.core.rules import CriticalError, ResponseTime, Rule, SlowOperations
+from pipeline.core.conditions import OfErrors
+from pipeline.core.measures.shapes import shape_of
+from pipeline.core.rules import (
+    Budget,
+    BurnRate,
+    Change,
+    Condition,
+    CriticalError,
+    ErrorsPerSecond,
+    ResponseTime,
+    Rule,
+    SlowOperations,
+)
 from pipeline.core.series import Series
 
 _UNITS_MS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
@@ -18,27 +29,49 @@ def duration_text(duration_ms: float) -> str:
     return f"{duration_ms:.4g}ms" if duration_ms < _UNITS_MS[-1][1] else f"{duration_ms / 1_000:.4g}s"
 
 
-def value_text(rule_type: str, value: float | None) -> str:
-    """Return a value in a condition's own unit as people read it: ``7.3 %``, ``1.2s``, ``16 per minute``."""
+def value_text(condition: Condition, value: float | None) -> str:
+    """Return a value in a condition's own unit as people read it: ``7.3 %``, ``1.2s``, ``16 per minute``, ``14.4x``."""
     if value is None:
         return "unknown"
-    unit = SHAPES[rule_type].unit
+    unit = shape_of(condition).unit
     if unit == "ratio":
         return f"{value * 100:.4g} %"
     if unit in ("ms", "s"):
         return duration_text(value / 1_000 if unit == "ms" else value)
-    return f"{value:.4g} per minute" if unit == "per_minute" else f"{value:.4g}"
+    if unit == "factor":
+        return f"{value:.4g}x"
+    return f"{value:.4g} {unit.replace('_', ' ')}" if unit.startswith("per") else f"{value:.4g}"
 
 
 def subject(rule: Rule) -> str:
-    """Return what a rule measures: ``error rate``, ``p95 response time``."""
+    """Return what a rule measures: ``error rate``, ``p95 response time``, ``change of the throughput``."""
     condition = rule.condition
-    if isinstance(condition, ResponseTime):
-        names = {"avg": "average", "max": "longest"}
-        return f"{names.get(condition.statistic, condition.label)} response time"
+    if isinstance(condition, ResponseTime | Budget):
+        names = {"avg": "average", "max": "longest", "percentile": f"p{condition.quantile * 100:.12g}"}
+        return f"{names[condition.statistic]} response time"
+    if isinstance(condition, ErrorsPerSecond):
+        return "rate of errors"
     if isinstance(condition, SlowOperations):
         return f"rate of calls of {duration_text(condition.slow_from_us / 1_000)} and longer"
+    if isinstance(condition, Change):
+        of = f"p{condition.quantile * 100:.12g} response time" if condition.of == "response_time" else condition.of
+        return f"change of the {of.replace('_', ' ')}"
     return rule.type.replace("_", " ")
+
+
+def span(rule: Rule) -> str:
+    """Return of what and over which time a value is: ``over 5m``, ``over 1h and 5m``, ``over 5m against 1h``."""
+    condition = rule.condition
+    if isinstance(condition, Budget):
+        return f"of the budget of {duration_text(condition.budget_us / 1_000)} over {rule.window}"
+    if isinstance(condition, BurnRate):
+        return f"over {rule.window} and {condition.short_window}"
+    return f"over {rule.window}" + (f" against {condition.against}" if isinstance(condition, Change) else "")
+
+
+def _samples(rule: Rule, samples: int) -> str:
+    one = "error" if isinstance(rule.condition, OfErrors) else "call"
+    return f"1 {one}" if samples == 1 else f"{samples} {one}s"
 
 
 def summary(rule: Rule, series: Series, reason: Reason, value: float | None, threshold: float, samples: int) -> str:
@@ -52,9 +85,8 @@ def summary(rule: Rule, series: Series, reason: Reason, value: float | None, thr
     if reason is Reason.NO_DATA:
         return f"{name} is resolved for want of data: no calls in the last {rule.window}"
     verb = "is back at" if reason is Reason.RECOVERED else "is"
-    calls = "1 call" if samples == 1 else f"{samples} calls"
-    limits = f"(threshold {value_text(rule.type, threshold)}, {calls})"
-    text = f"{name} {verb} {value_text(rule.type, value)} over {rule.window} {limits}"
+    limits = f"(threshold {value_text(rule.condition, threshold)}, {_samples(rule, samples)})"
+    text = f"{name} {verb} {value_text(rule.condition, value)} {span(rule)} {limits}"
     if reason is Reason.WAITING:
         return f"{text}; it fires if this lasts {duration_text(rule.for_ms)}"
     return f"{text}; it did not last {duration_text(rule.for_ms)}" if reason is Reason.PASSED else text

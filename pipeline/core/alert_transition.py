@@ -10,7 +10,7 @@ from pipeline.core.alert_machine import Change, Look, notice
 from pipeline.core.alert_message import Evidence, Place, alert_id, farewell, message
 from pipeline.core.alert_reasons import Notice, Reason
 from pipeline.core.alert_state import ACTIVE, AlertState, SignalMarks
-from pipeline.core.conditions import SHAPES
+from pipeline.core.measures.shapes import shape_of
 from pipeline.core.rules import Rule, Severity, rank
 from pipeline.core.series import Series
 from schemas.structs import Alert
@@ -81,7 +81,7 @@ def kept(rule: Rule, series: Series, look: Look, reason: Reason, value: float | 
         step_end_ms=look.step_end_ms,
         decided=look.decided,
         reason=reason,
-        value=None if value is None else value / SHAPES[rule.type].scale,
+        value=None if value is None else value / shape_of(rule.condition).scale,
         samples=samples,
     )
 

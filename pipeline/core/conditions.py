@@ -1,30 +1,39 @@
-"""How each condition is measured: all series of a window at once.
+"""How each condition is measured: all series of a window at once. `measures/` has the arithmetic.
 
 `level` 0 is no breach, 1 the first threshold, and so on. Comparisons are exact: counts are whole numbers, a ratio is
 one division of two of them (correctly rounded, so 2 of 100 is not above 2 %), and percentiles are compared by rank
-with the bucket estimates of `histogram.py` (within 0.5416 %), without working out a quantile for anyone who asks not.
+with the bucket estimates of `histogram.py` (within 0.5416 %).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.core import histogram
-from pipeline.core.block import COLUMN
-from pipeline.core.rules import Condition, ErrorRate, ResponseTime, Rule, SlowOperations, SuccessRate
-from pipeline.core.step_view import WindowColumns
+from pipeline.core.measures import burn, change
+from pipeline.core.measures.figures import Bools, Figures, Floats, Int64s
+from pipeline.core.measures.percentiles import Levels, percentile_levels, percentile_of, whole_us
+from pipeline.core.measures.shapes import shape_of
+from pipeline.core.rules import (
+    Budget,
+    BurnRate,
+    Change,
+    Condition,
+    ErrorCount,
+    ErrorRate,
+    ErrorsPerSecond,
+    ResponseTime,
+    Rule,
+    SlowOperations,
+    SuccessRate,
+    Threshold,
+    Throughput,
+)
 
-Int64s = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Levels = npt.NDArray[np.int8]
-
-MINUTE_MS = 60_000
+OfErrors = ErrorCount | ErrorsPerSecond
+_Counted = ErrorCount | ErrorsPerSecond | Throughput
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,157 +44,114 @@ class Measured:
     known: Bools
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How a condition's values are shown: `value / scale` in `unit`; a breach is `value comparison threshold`."""
-
-    unit: str
-    comparison: str
-    scale: float = 1
-
-
-SHAPES = {
-    "error_rate": Shape("ratio", ">"),
-    "success_rate": Shape("ratio", "<"),
-    "response_time": Shape("ms", ">", 1_000),
-    "slow_operations": Shape("per_minute", ">"),
-    "critical_error": Shape("count", ">"),
-    "absence": Shape("s", ">=", 1_000),
-}
-
-_Made = TypeVar("_Made")
-
-
-def bucket_columns(rules: Iterable[Rule]) -> tuple[int, ...]:
-    """Return the histogram columns at which the rules cut, ascending, each once."""
-    columns: set[int] = set()
-    for rule in rules:
-        if isinstance(rule.condition, SlowOperations):
-            columns.add(histogram.threshold_column(rule.condition.slow_from_us))
-        elif isinstance(rule.condition, ResponseTime) and rule.condition.statistic == "percentile":
-            columns.update(_column_above(threshold.value) for threshold in rule.thresholds)
-    return tuple(sorted(columns))
-
-
-def _column_above(duration_us: float) -> int:
-    """Return the first dense column whose estimate is greater than a duration."""
-    return int(np.searchsorted(histogram.ESTIMATES_US, duration_us, side="right"))
-
-
-class Figures:
-    """One window's columns with what rules make of them; each is made once, when first asked for."""
-
-    def __init__(self, window: WindowColumns, cuts: tuple[int, ...]) -> None:
-        self.window = window
-        self._cuts = cuts
-        self._made: dict[object, object] = {}
-
-    def count(self, column: str) -> Int64s:
-        """Return one column of `block.ADDITIVE`, shape (rows,)."""
-        return self.window.scalars[:, COLUMN[column]]
-
-    def once(self, key: object, make: Callable[[], _Made]) -> _Made:
-        """Return what `make` returned the first time it was asked for under `key`."""
-        if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]  # type: ignore[return-value]  # a key is used with one type only
-
-    def below(self, column: int) -> Int64s:
-        """Return the calls in histogram columns before one of the cuts, by weight, shape (rows,)."""
-        return self._cumulative()[:, self._cuts.index(column)]
-
-    def total(self) -> Int64s:
-        """Return all calls in the histogram, by weight, shape (rows,)."""
-        return self._cumulative()[:, -1]
-
-    def _cumulative(self) -> Int64s:
-        """Calls before each cut and, last, all of them: one pass over the histograms for all rules together."""
-
-        def make() -> Int64s:
-            starts = sorted({0, *(cut for cut in self._cuts if cut < histogram.WIDTH)})
-            parts = np.add.reduceat(self.window.hist, starts, axis=1, dtype=np.int64)
-            sums = np.concatenate([np.zeros((len(parts), 1), np.int64), np.cumsum(parts, axis=1)], axis=1)
-            places = [*(int(np.searchsorted(starts, cut)) for cut in self._cuts), len(starts)]
-            return np.asarray(sums[:, places])
-
-        return self.once("cumulative", make)
-
-    def rates(self, *, success: bool, exclude_client_errors: bool) -> Floats:
-        """Return failed (or succeeded) calls per call not cancelled, shape (rows,); NaN where there is none."""
-
-        def make() -> Floats:
-            judged = self.count("calls") - self.count("cancelled")
-            failed = self.count("failures") - (self.count("client_errors") if exclude_client_errors else 0)
-            return _divide(judged - failed if success else failed, judged)
-
-        return self.once(("rate", success, exclude_client_errors), make)
-
-    def averages_us(self) -> Floats:
-        """Return the mean duration, shape (rows,); NaN where there is no call."""
-        return self.once("avg", lambda: _divide(self.count("latency_sum_us"), self.count("calls")))
-
-    def slow_per_minute(self, slow_from_us: int) -> Floats:
-        """Return calls of a duration and longer per minute of the whole window, shape (rows,)."""
-
-        def make() -> Floats:
-            column = histogram.threshold_column(slow_from_us)
-            minutes_ms = self.window.end_ms - self.window.start_ms
-            return _divide((self.total() - self.below(column)) * MINUTE_MS, np.full_like(self.total(), minutes_ms))
-
-        return self.once(("slow", slow_from_us), make)
-
-
-def _divide(upper: Int64s, lower: Int64s) -> Floats:
-    out = np.full(len(upper), np.nan)
-    np.divide(upper, lower, out=out, where=lower > 0)
-    return out
+def windows_of(rule: Rule) -> tuple[str, ...]:
+    """Return the windows that a rule looks at, its own first; absence and critical errors look at none."""
+    condition = rule.condition
+    if isinstance(condition, BurnRate):
+        return rule.window, condition.short_window
+    if isinstance(condition, Change):
+        return rule.window, condition.against
+    if isinstance(condition, Throughput) and condition.older:
+        return rule.window, condition.older
+    return (rule.window,)
 
 
 def measure(rule: Rule, figures: Figures) -> Measured:
     """Return how all rows stand under a rule over a window. About 20 µs for 1,000 rows once the figures are made.
 
-    Raises TypeError for conditions that no window measures (critical_error, absence).
+    Raises TypeError for conditions that no window measures (critical_error, absence, resource).
     """
-    condition = rule.condition
-    if isinstance(condition, ResponseTime) and condition.statistic == "percentile":
-        return _percentile_measured(rule, condition, figures)
-    values = _values(condition, figures)
-    below = SHAPES[rule.type].comparison == "<"
+    percentile = percentile_of(rule.condition)
+    if percentile is not None:
+        return Measured(*percentile_levels(percentile, rule.thresholds, figures))
+    if isinstance(rule.condition, BurnRate):
+        rates = burn.error_rates(rule.condition, figures)
+        return Measured(_levels(rates, burn.limits(rule.condition, rule.thresholds), below=False), ~np.isnan(rates))
+    values = _values(rule.condition, figures)
+    return Measured(_levels_of(rule, values, rule.thresholds), ~np.isnan(values))
+
+
+def _levels_of(rule: Rule, values: Floats, thresholds: Sequence[Threshold]) -> Levels:
+    return _levels(values, [one.value for one in thresholds], below=shape_of(rule.condition).comparison == "<")
+
+
+def _levels(values: Floats, limits: Sequence[float], *, below: bool) -> Levels:
     level = np.zeros(len(values), np.int8)
-    for threshold in rule.thresholds:
-        level += values < threshold.value if below else values > threshold.value
-    return Measured(level, ~np.isnan(values))
-
-
-def _percentile_measured(rule: Rule, condition: ResponseTime, figures: Figures) -> Measured:
-    total = figures.total()
-    ranks = np.maximum(np.ceil(condition.quantile * total - 1e-9), 1)
-    level = np.zeros(len(total), np.int8)
-    for threshold in rule.thresholds:
-        level += figures.below(_column_above(threshold.value)) < ranks
-    known = total > 0
-    return Measured(np.where(known, level, 0).astype(np.int8), known)
+    for limit in limits:
+        level += values < limit if below else values > limit
+    return level
 
 
 def _values(condition: Condition, figures: Figures) -> Floats:
+    """Every row's value in the condition's own unit, NaN where there is nothing to judge."""
     if isinstance(condition, ErrorRate | SuccessRate):
         return figures.rates(
             success=isinstance(condition, SuccessRate), exclude_client_errors=condition.exclude_client_errors
         )
+    if isinstance(condition, ResponseTime | Budget):
+        return _durations(condition, figures)
     if isinstance(condition, SlowOperations):
         return figures.slow_per_minute(condition.slow_from_us)
-    if isinstance(condition, ResponseTime) and condition.statistic == "avg":
-        return figures.averages_us()
-    if isinstance(condition, ResponseTime):
-        return np.where(figures.window.max_us < 0, np.nan, figures.window.max_us)
+    if isinstance(condition, _Counted):
+        return _counts(condition, figures)
+    if isinstance(condition, BurnRate):
+        return burn.burn_rates(condition, figures)
+    if isinstance(condition, Change):
+        return change.factors(condition, figures)
     raise TypeError(f"{condition.type} is not measured over a window")
+
+
+def _durations(condition: ResponseTime | Budget, figures: Figures) -> Floats:
+    found_us = figures.averages_us() if condition.statistic == "avg" else figures.greatest_us()
+    return found_us / whole_us(condition)
+
+
+def _counts(condition: _Counted, figures: Figures) -> Floats:
+    counts = figures.count("calls") if isinstance(condition, Throughput) else figures.errors(condition.least)
+    return counts.astype(np.float64) if isinstance(condition, ErrorCount) else figures.per_second(counts)
 
 
 def value_at(rule: Rule, figures: Figures, row: int) -> float | None:
     """Return one row's value in the condition's own unit, None where there is nothing to measure."""
-    condition = rule.condition
-    if isinstance(condition, ResponseTime) and condition.statistic == "percentile":
-        value = float(histogram.quantiles_us(figures.window.hist[[row]], (condition.quantile,))[0, 0])
+    percentile = percentile_of(rule.condition)
+    if percentile is not None:
+        value = figures.quantile_at(row, percentile.quantile) / whole_us(percentile)
     else:
-        value = float(_values(condition, figures)[row])
+        value = float(_values(rule.condition, figures)[row])
     return None if np.isnan(value) else value
+
+
+# ---- how much a value rests on
+
+
+def samples(rule: Rule, figures: Figures) -> Int64s:
+    """Return how many events each row's value was taken over, each counted as one: calls, or error events."""
+    return figures.count("error_events" if isinstance(rule.condition, OfErrors) else "events")
+
+
+def enough(rule: Rule, figures: Figures) -> Bools:
+    """Return the rows of which there is enough to begin an alert, shape (rows,).
+
+    A throughput that is too low is believed of series that had a call before the window: others have just begun.
+    """
+    condition = rule.condition
+    if isinstance(condition, Change):
+        return change.enough(condition, figures, rule.min_samples)
+    found = np.asarray(samples(rule, figures) >= rule.min_samples)
+    if isinstance(condition, Throughput) and condition.side == "below" and condition.older:
+        found &= figures.beside(condition.older).count("events") > figures.count("events")
+    return found
+
+
+def waits_for_watermark(rule: Rule) -> bool:
+    """Return whether an early look, at a window that is not full yet, would see a breach where there is none."""
+    condition = rule.condition
+    falls = isinstance(condition, Throughput) or (isinstance(condition, Change) and condition.of == "throughput")
+    return rule.on_time or (falls and shape_of(condition).comparison == "<")
+
+
+def level_of_none(rule: Rule) -> int | None:
+    """Return the level of a series that has left all windows; None: there is nothing to judge. Counts are 0 then."""
+    if not isinstance(rule.condition, _Counted):
+        return None
+    return int(_levels_of(rule, np.zeros(1), rule.thresholds)[0])

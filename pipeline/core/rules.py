@@ -95,9 +95,13 @@ class ErrorsPerSecond(_Condition, frozen=True, tag="errors_per_second"):
 
 
 class Throughput(_Condition, frozen=True, tag="throughput"):
-    """Calls per second of the whole window, below (or above) a number."""
+    """Calls per second of the whole window, below (or above) a number.
+
+    `older` is a longer window: only a series with a call in it before the rule's own can have fallen below.
+    """
 
     side: Side = "below"
+    older: str = ""  # empty: judged from the first call on
 
 
 class Budget(_Condition, frozen=True, tag="budget"):

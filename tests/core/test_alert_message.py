@@ -5,10 +5,26 @@ import sys
 import pytest
 
 from pipeline.core.alert_message import alert_id
+from pipeline.core.alert_reasons import Reason
 from pipeline.core.alert_sql import events_sql, instant, quoted
 from pipeline.core.alert_state import AlertStates, decode_state, encode_state, state_key
-from pipeline.core.alert_text import duration_text, value_text
-from pipeline.core.rules import ErrorRate, ResponseTime, Rule, SlowOperations, Threshold
+from pipeline.core.alert_text import duration_text, summary, value_text
+from pipeline.core.rules import (
+    Absence,
+    Budget,
+    BurnRate,
+    Change,
+    Condition,
+    ErrorCount,
+    ErrorRate,
+    ErrorsPerSecond,
+    ResponseTime,
+    Rule,
+    SlowOperations,
+    SuccessRate,
+    Threshold,
+    Throughput,
+)
 from pipeline.core.series import OVERFLOW, Series
 from schemas.alert import Alert
 from schemas.structs import encode
@@ -132,20 +148,59 @@ def test_durations_read_well(length_ms: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule_type", "value", "text"),
+    ("condition", "value", "text"),
     [
-        ("error_rate", 0.073, "7.3 %"),
-        ("error_rate", 0.0201, "2.01 %"),
-        ("success_rate", 1.0, "100 %"),
-        ("response_time", 1_234_567, "1.235s"),
-        ("response_time", 400, "0.4ms"),
-        ("slow_operations", 3.2, "3.2 per minute"),
-        ("absence", 120_000, "2m"),
-        ("error_rate", None, "unknown"),
+        (ErrorRate(), 0.073, "7.3 %"),
+        (ErrorRate(), 0.0201, "2.01 %"),
+        (SuccessRate(), 1.0, "100 %"),
+        (ResponseTime(), 1_234_567, "1.235s"),
+        (ResponseTime(), 400, "0.4ms"),
+        (SlowOperations(), 3.2, "3.2 per minute"),
+        (ErrorsPerSecond(), 0.1, "0.1 per second"),
+        (ErrorCount(), 11, "11"),
+        (Budget(budget_us=1_000_000), 0.8, "80 %"),
+        (BurnRate(objective=0.999, short_window="5m"), 14.4, "14.4x"),
+        (Absence(), 120_000, "2m"),
+        (ErrorRate(), None, "unknown"),
     ],
 )
-def test_values_read_well(rule_type: str, value: float | None, text: str) -> None:
-    assert value_text(rule_type, value) == text
+def test_values_read_well(condition: Condition, value: float | None, text: str) -> None:
+    assert value_text(condition, value) == text
+
+
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        (ErrorCount(), "error count of prod/checkout/pay is 3 over 5m (threshold 1, 1 error)"),
+        (
+            ErrorsPerSecond(),
+            "rate of errors of prod/checkout/pay is 3 per second over 5m (threshold 1 per second, 1 error)",
+        ),
+        (Throughput(), "throughput of prod/checkout/pay is 3 per second over 5m (threshold 1 per second, 1 call)"),
+        (
+            Budget(budget_us=250_000, statistic="avg"),
+            (
+                "average response time of prod/checkout/pay is 300 % of the budget of 250ms over 5m "
+                "(threshold 100 %, 1 call)"
+            ),
+        ),
+        (
+            BurnRate(objective=0.999, short_window="1m"),
+            "burn rate of prod/checkout/pay is 3x over 5m and 1m (threshold 1x, 1 call)",
+        ),
+        (
+            Change(of="error_rate", against="1h"),
+            "change of the error rate of prod/checkout/pay is 3x over 5m against 1h (threshold 1x, 1 call)",
+        ),
+        (
+            Change(of="response_time", against="1h", quantile=0.5),
+            "change of the p50 response time of prod/checkout/pay is 3x over 5m against 1h (threshold 1x, 1 call)",
+        ),
+    ],
+)
+def test_what_a_rule_saw_is_one_sentence(condition: Condition, text: str) -> None:
+    rule = Rule(name="a", condition=condition, thresholds=(Threshold("warning", 1),))
+    assert summary(rule, PAY, Reason.BREACH, 3, 1, 1) == text
 
 
 RULE = Rule(name="a", condition=ErrorRate(), thresholds=(Threshold("warning", 0.02),))

@@ -41,6 +41,7 @@ def test_a_rules_value_comes_with_its_unit() -> None:
     assert measured(120, "s") == "2.0 min"
     assert measured(36.8, "per_minute") == "36.8 per minute"
     assert measured(3, "count") == "3"
+    assert measured(14.4, "factor") == "14.4x"
     assert measured(None, "ratio") == NOTHING
 
 

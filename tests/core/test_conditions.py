@@ -3,7 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core import histogram
-from pipeline.core.conditions import Figures, bucket_columns, measure, value_at
+from pipeline.core.conditions import measure, value_at
+from pipeline.core.measures.figures import Figures
+from pipeline.core.measures.percentiles import bucket_columns
 from pipeline.core.rules import (
     Absence,
     Condition,

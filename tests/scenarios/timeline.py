@@ -49,6 +49,9 @@ class Calls:
     cancelled: int = 0
     duration_us: int = 10_000
     weight: int = 1
+    warnings: int = 0  # error events, by severity
+    errors: int = 0
+    criticals: int = 0
 
 
 @dataclass
@@ -112,8 +115,14 @@ def columns(events: list[Calls], shown: list[Series], start_ms: int, end_ms: int
                 ("client_errors", event.client_errors * event.weight),
                 ("cancelled", event.cancelled * event.weight),
                 ("latency_sum_us", event.duration_us * calls),
+                ("error_events", event.warnings + event.errors + event.criticals),
+                ("errors_warning", event.warnings),
+                ("errors_error", event.errors),
+                ("errors_critical", event.criticals),
             ):
                 scalars[row, COLUMN[name]] += count
+            if not event.calls:
+                continue
             hist[row, bucket_column(event.duration_us)] += calls
             min_us[row] = min(min_us[row], event.duration_us)
             max_us[row] = max(max_us[row], event.duration_us)
