@@ -39,9 +39,10 @@ class Watch:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and self._process is not None:
-            self._process.kill()  # a run that failed has no verdict, and maybe no Kafka to read from
-        await self.stop()
+        if kind is None:
+            await self.stop()
+        else:
+            await self._end()  # a run that failed has no verdict, and maybe no Kafka to read from
 
     async def start(self) -> None:
         """Begin to follow; returns when the topics are there."""
@@ -72,17 +73,24 @@ class Watch:
         if self._process is None or self._account is not None:
             return
         try:
-            if self._process.is_alive():
-                self._account = await self.account()
-                self._sender().send("stop")
-        finally:
+            self._account = await self.account()
+            self._sender().send("stop")
             await asyncio.to_thread(self._process.join, _STOP_SECONDS)
-            if self._process.is_alive():
-                self._process.kill()
-                self._process.join()
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        """Leave without a word, if it has not left by now."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            await asyncio.to_thread(process.join)
 
     async def _ask(self, question: str) -> object:
-        self._sender().send(question)
+        try:
+            self._sender().send(question)
+        except OSError as error:
+            raise self._died(error) from error
         return await self._hear(_ANSWER_SECONDS)
 
     async def _hear(self, seconds: float) -> object:
@@ -92,7 +100,10 @@ class Watch:
                 raise FatalError(f"the watch has not answered for {seconds:.0f} s; its log is {self.log}")
             return cast(object, await asyncio.to_thread(pipe.recv))
         except (EOFError, OSError) as error:
-            raise FatalError(f"the watch has died ({error!r}); its log is {self.log}:\n{self._tail()}") from error
+            raise self._died(error) from error
+
+    def _died(self, error: Exception) -> FatalError:
+        return FatalError(f"the watch has died ({error!r}); its log is {self.log}:\n{self._tail()}")
 
     def _sender(self) -> Connection:
         if self._pipe is None:

@@ -16,6 +16,7 @@ from pipeline.faust_ext.producer import SafeProducer
 from pipeline.faust_ext.shard_producers import ShardProducers
 from pipeline.faust_ext.table import DurableTable
 from pipeline.faust_ext.tables import PipelineTables
+from pipeline.membership import instance_id
 from pipeline.settings import Settings
 from pipeline.topic_admin import why_away
 from pipeline.topics import RECORD_BYTES
@@ -113,7 +114,7 @@ def make_app(settings: Settings, role: str, *, owner: Owner, batch_topics: tuple
         broker_request_timeout=30.0,
         broker_commit_interval=1.0,
         broker_max_poll_records=POLL_RECORDS,
-        consumer_group_instance_id=settings.worker_id or None,
+        consumer_group_instance_id=instance_id(settings.worker_id, batch_topics),
         consumer_max_fetch_size=min(4 * 1024 * 1024, max(RECORD_BYTES // 16, FETCH_BYTES_IN_ALL // sources)),
         consumer_auto_offset_reset="earliest",
         consumer_metadata_max_age_ms=METADATA_MS,

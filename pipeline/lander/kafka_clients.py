@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
+from pipeline.membership import instance_id
 from pipeline.settings import Settings
 from pipeline.topics import RECORD_BYTES, topics_of
 
@@ -32,7 +33,7 @@ def make_consumer(settings: Settings) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka,
         group_id=group_of(settings),
-        group_instance_id=f"{settings.worker_id}-lander" if settings.worker_id else None,
+        group_instance_id=instance_id(settings.worker_id, landed_topics(settings)),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-FOUNDATION = {"errors", "settings", "topics", "topic_admin", "topic_ids", "epochs", "clickhouse_client"}
+FOUNDATION = {"errors", "settings", "topics", "topic_admin", "topic_ids", "epochs", "membership", "clickhouse_client"}
 RULES_FILE = {"rules_file", "rules_fields", "rules_values"}
 SHELL = FOUNDATION | {"core", "decode", "schemas"}
 PARTS = (
@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "topics": {"settings"},
     "topic_admin": {"errors", "settings", "topics"},
     "topic_ids": set(),
+    "membership": set(),
     "epochs": {"errors", "settings", "topics", "topic_ids"},
     "clickhouse_client": {"errors", "settings"},
     "schemas": set(),

@@ -86,6 +86,17 @@ async def test_a_watch_that_died_says_where_its_log_is(tmp_path: Path) -> None:
         watch = Watch(settings)
         await watch.start()
         watch._process.kill()
-        with pytest.raises(FatalError, match=r"the watch has died .*watch\.log"):
-            await watch.account()
-        await watch.stop()
+        for _ in range(2):
+            with pytest.raises(FatalError, match=r"the watch has died .*watch\.log"):
+                await watch.account()
+
+
+async def test_a_run_that_fails_ends_its_watch_without_a_word(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, kafka_port=free_port(), partitions=1)
+    settings = settings.model_copy(update={"kafka": f"127.0.0.1:{settings.kafka_port}"})
+    with EmbeddedKafka(settings):
+        watch = Watch(settings)
+        await watch.start()
+        process = watch._process
+        await watch.__aexit__(asyncio.CancelledError, None, None)
+    assert not process.is_alive()
