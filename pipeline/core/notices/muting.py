@@ -1,0 +1,48 @@
+"""Whether people are kept from being told of an alert now, and by what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipeline.core.notices.groups import Known
+from pipeline.core.notices.matching import fits, value_of
+from pipeline.core.notices.orders import Orders
+from pipeline.core.notices.plan import Inhibition, Plan
+from pipeline.core.notices.suppression import Why
+from schemas.structs import Alert
+
+Mute = tuple[Why, str]
+"""Why, and the name of what does it."""
+
+
+class Muting:
+    """What mutes at one moment. Which alerts hide others is worked out once for all of them."""
+
+    def __init__(self, plan: Plan, orders: Orders, alerts: Iterable[Known], now_ms: int) -> None:
+        self._silences = [one for one in orders.silences.values() if one.holds(now_ms)]
+        self._windows = [one for one in plan.windows if one.holds(now_ms)]
+        firing = [known.alert for known in alerts if known.on and known.wanted]
+        self._hiding = [(rule, _sources(rule, firing)) for rule in plan.inhibitions]
+
+    def of(self, alert: Alert) -> Mute | None:
+        """Return why people are not told of an alert, None if they are."""
+        for silence in self._silences:
+            if fits(silence.matchers, alert):
+                return Why.SILENCED_BY, silence.id
+        for window in self._windows:
+            if fits(window.matchers, alert):
+                return Why.MAINTENANCE, window.name
+        for rule, sources in self._hiding:
+            source = sources.get(_values(rule, alert))
+            if source not in (None, alert.alert_id) and fits(rule.hides, alert) and not fits(rule.when, alert):
+                return Why.INHIBITED_BY, f"{rule.name}: {source}"
+        return None
+
+
+def _values(rule: Inhibition, alert: Alert) -> tuple[str, ...]:
+    return tuple(value_of(alert, name) for name in rule.equal)
+
+
+def _sources(rule: Inhibition, firing: list[Alert]) -> dict[tuple[str, ...], str]:
+    """Return the alert that hides others, by the values that they have in common with it."""
+    return {_values(rule, alert): alert.alert_id for alert in firing if fits(rule.when, alert)}
