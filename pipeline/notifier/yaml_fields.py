@@ -1,0 +1,118 @@
+"""Reading a mapping in the notifications file: every mistake with its line and what is allowed, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from pipeline.core.notices.matching import Matcher
+from pipeline.errors import FatalError
+from pipeline.rules_fields import Problem, describe, unknown_word
+
+_Value = TypeVar("_Value")
+
+
+class NotificationsFileError(FatalError):
+    """A notifications file that can't be used: all its mistakes, one a line, each as ``file:line: what``."""
+
+    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(problems)
+        lines = "\n".join(f"{file}:{problem.line}: {problem.text}" for problem in self.problems)
+        count = len(self.problems)
+        super().__init__(f"{lines}\n{count} mistake{'s' if count > 1 else ''} in the notifications file")
+
+
+def parse_yaml(text: str, file: str) -> object:
+    """Return what YAML text says; raises NotificationsFileError."""
+    try:
+        return YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = str(error.problem or error.context).splitlines()[0]
+        raise NotificationsFileError(file, [Problem(mark.line + 1 if mark else 1, f"not valid YAML: {what}")]) from None
+    except YAMLError as error:
+        raise NotificationsFileError(file, [Problem(1, f"not valid YAML: {str(error).splitlines()[0]}")]) from None
+
+
+class Fields:
+    """One mapping of the file. What is wrong in it is added to `problems`, and the default stands in for it."""
+
+    def __init__(self, mapping: CommentedMap, line: int, problems: list[Problem]) -> None:
+        self.mapping = mapping
+        self.line = line
+        self.problems = problems
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.mapping
+
+    def problem(self, key: str, text: str) -> None:
+        """Note a mistake at a key."""
+        line = self.mapping.lc.key(key)[0] + 1 if key in self.mapping else self.line
+        self.problems.append(Problem(line, text))
+
+    def only(self, allowed: Iterable[str]) -> None:
+        """Note every key that is not allowed."""
+        allowed = list(allowed)
+        for key in self.mapping:
+            if key not in allowed:
+                self.problem(key, unknown_word("key", key, allowed))
+
+    def need(self, key: str, example: str) -> bool:
+        """Note a key that is missing."""
+        if key not in self.mapping:
+            self.problem(key, f"{key} is missing; for example {key}: {example}")
+        return key in self.mapping
+
+    def take(self, key: str, read: Callable[[object], _Value], default: _Value) -> _Value:
+        """Return what a key says, or the default where it is absent or wrong."""
+        if key not in self.mapping:
+            return default
+        try:
+            return read(self.mapping[key])
+        except ValueError as error:
+            self.problem(key, f"{key}: found {describe(self.mapping[key])}; allowed: {error}")
+            return default
+
+    def matchers(self, key: str) -> tuple[Matcher, ...]:
+        """Return the matchers under a key, none where it is absent."""
+        found = self.mapping.get(key, CommentedMap())
+        if not isinstance(found, CommentedMap):
+            self.problem(key, f"{key}: found {describe(found)}; allowed: a mapping such as {{severity: critical}}")
+            return ()
+        inner = Fields(found, self.line, self.problems)
+        return tuple(Matcher(str(name), inner.take(name, globs, ("*",))) for name in found)
+
+    def each(self, key: str, example: str) -> list[Fields]:
+        """Return the mappings in the list under a key."""
+        items = self.mapping.get(key, CommentedSeq())
+        if not isinstance(items, CommentedSeq):
+            self.problem(key, f"{key}: found {describe(items)}; allowed: a list, of which each is {example}")
+            return []
+        found = []
+        for number, item in enumerate(items):
+            line = items.lc.item(number)[0] + 1
+            if isinstance(item, CommentedMap):
+                found.append(Fields(item, line, self.problems))
+            else:
+                self.problems.append(Problem(line, f"{key}: found {describe(item)}; allowed: {example}"))
+        return found
+
+
+def globs(value: object) -> tuple[str, ...]:
+    """Read one glob or a list of them. A number stands for its digits; the empty text for a label that is not there."""
+    several = value if isinstance(value, list) else [value]
+    if several and all(isinstance(one, str | int | float) and not isinstance(one, bool) for one in several):
+        return tuple(str(one) for one in several)
+    raise ValueError('a name or glob, or a list of them, such as "checkout*" or [pay, refund]')
+
+
+def words(value: object) -> tuple[str, ...]:
+    """Read one word or a list of them."""
+    several = value if isinstance(value, list) else [value]
+    if all(isinstance(one, str) and one for one in several):
+        return tuple(str(one) for one in several)
+    raise ValueError("a name, or a list of them")

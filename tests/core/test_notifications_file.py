@@ -1,0 +1,181 @@
+"""The notifications file: what it says becomes the plan, and every mistake has its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.notices.maintenance import MaintenanceWindow
+from pipeline.core.notices.matching import Matcher
+from pipeline.core.notices.plan import CRITICAL_HIDES_MILDER, Inhibition, Route
+from pipeline.errors import FatalError
+from pipeline.notifier.notifications_file import Notifications, load_notifications, parse_notifications
+from pipeline.notifier.yaml_fields import NotificationsFileError
+
+WHOLE = """\
+channels:
+  - name: chat
+    type: slack
+    url_env: CHAT_URL
+  - name: hook
+    type: webhook
+    url: https://example.org/hook
+    secret_file: SECRET_FILE
+    timeout: 2s
+    attempts: 3
+    per_minute: 5
+routes:
+  - name: pages
+    match: {severity: critical, service: [pay, "check*"]}
+    channels: hook
+    continue: true
+    group_by: [service]
+    group_wait: 20s
+    critical_wait: 0
+    group_interval: 2m
+    repeat_interval: 1h
+  - name: rest
+    channels: [chat, hook]
+inhibit:
+  - name: down-hides-rest
+    when: {rule: system-down}
+    hides: {severity: [info, warning]}
+    equal: [environment, service]
+maintenance:
+  - name: backup
+    days: [sat, sun]
+    from: "02:00"
+    to: 04:30
+    zone: Europe/Berlin
+    match: {service: db}
+old_after: 30m
+"""
+
+
+def read(text: str = WHOLE) -> Notifications:
+    return parse_notifications(text, "n.yaml")
+
+
+def mistakes(text: str) -> list[str]:
+    with pytest.raises(NotificationsFileError) as error:
+        read(text)
+    return str(error.value).splitlines()
+
+
+def test_everything_in_the_file_is_in_the_plan() -> None:
+    plan = read().plan
+    assert plan.routes == (
+        Route(
+            name="pages",
+            channels=("hook",),
+            matchers=(Matcher("severity", ("critical",)), Matcher("service", ("pay", "check*"))),
+            goes_on=True,
+            group_by=("service",),
+            wait_ms=20_000,
+            critical_wait_ms=0,
+            interval_ms=120_000,
+            repeat_ms=3_600_000,
+        ),
+        Route(name="rest", channels=("chat", "hook")),
+    )
+    assert plan.inhibitions == (
+        Inhibition(
+            name="down-hides-rest",
+            when=(Matcher("rule", ("system-down",)),),
+            hides=(Matcher("severity", ("info", "warning")),),
+            equal=("environment", "service"),
+        ),
+    )
+    assert plan.windows == (
+        MaintenanceWindow(
+            name="backup",
+            from_minute=120,
+            to_minute=270,
+            zone="Europe/Berlin",
+            days=(5, 6),
+            matchers=(Matcher("service", ("db",)),),
+        ),
+    )
+    assert plan.old_after_ms == 1_800_000
+
+
+def test_a_channel_has_its_secrets_from_where_the_file_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CHAT_URL", "https://chat.example/T0/B0/secret")
+    (tmp_path / "secret").write_text("s3cret\n")
+    chat, hook = read(WHOLE.replace("SECRET_FILE", str(tmp_path / "secret"))).channels
+    assert chat.opened().secrets["url"].get_secret_value() == "https://chat.example/T0/B0/secret"
+    opened = hook.opened()
+    assert opened.secrets["secret"].get_secret_value() == "s3cret"
+    assert (opened.options, opened.timeout_s, opened.attempts, opened.per_minute) == (
+        {"url": "https://example.org/hook"},
+        2.0,
+        3,
+        5,
+    )
+    assert "s3cret" not in repr(opened)
+
+
+def test_a_secret_that_is_missing_says_where_it_was_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CHAT_URL", raising=False)
+    chat, hook = read().channels
+    with pytest.raises(FatalError, match="channel chat needs url, but the environment variable CHAT_URL is not set"):
+        chat.opened()
+    with pytest.raises(FatalError, match="channel hook needs secret, but the file SECRET_FILE can't be read"):
+        hook.opened()
+
+
+def test_without_routes_everything_goes_to_every_channel_and_critical_hides_milder() -> None:
+    plan = read("channels:\n  - {name: a, type: slack, url_env: A}\n  - {name: b, type: slack, url_env: B}\n").plan
+    assert plan.routes == (Route(name="everything", channels=("a", "b")),)
+    assert plan.inhibitions == (CRITICAL_HIDES_MILDER,)
+
+
+def test_an_empty_list_of_inhibitions_hides_nothing() -> None:
+    assert read("channels: [{name: a, type: slack, url_env: A}]\ninhibit: []\n").plan.inhibitions == ()
+
+
+def test_a_secret_in_the_file_is_refused_and_not_shown() -> None:
+    text = "channels:\n  - name: chat\n    type: slack\n    url: https://hooks.example/T0/secret\n"
+    found = mistakes(text)
+    assert found[1].startswith("n.yaml:4: url is a secret, and secrets are not written into this file: name the env")
+    assert "T0/secret" not in "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("type: slack", "type: slak", "n.yaml:3: type 'slak' is unknown; did you mean slack? allowed: slack, email"),
+        ("    url_env: CHAT_URL\n", "", "n.yaml:3: a channel of type slack needs url_env or token_env"),
+        ("timeout: 2s", "timeout: 2", "n.yaml:9: timeout: found 2; allowed: a duration with its unit"),
+        ("attempts: 3", "attempts: 0", "n.yaml:10: attempts: found 0; allowed: a whole number from 1 on"),
+        ("per_minute: 5", "per_minutes: 5", "n.yaml:11: key 'per_minutes' is unknown; did you mean per_minute?"),
+        ("channels: hook", "channels: pager", "n.yaml:15: channels: found 'pager'; allowed: names of channels of this"),
+        ("continue: true", "continue: perhaps", "n.yaml:16: continue: found 'perhaps'; allowed: true or false"),
+        ("name: rest", "name: pages", "n.yaml:22: name 'pages' is taken in line 13"),
+        ("name: hook\n", "name: chat\n", "n.yaml:5: name 'chat' is taken in line 2"),
+        ("days: [sat, sun]", "days: [saturday]", "n.yaml:31: days: found a list; allowed: weekdays: mon, tue"),
+        ('from: "02:00"', "from: 2 am", "n.yaml:32: from: found '2 am'; allowed: a time of day such as"),
+        ("Europe/Berlin", "Berlin", "n.yaml:34: zone: found 'Berlin'; allowed: a time zone of the IANA database"),
+        ("{rule: system-down}", "system-down", "n.yaml:26: when: found 'system-down'; allowed: a mapping such as"),
+        ("maintenance:", "maintenence:", "n.yaml:29: key 'maintenence' is unknown; did you mean maintenance?"),
+        ("old_after: 30m", "old_after: never", "n.yaml:36: old_after: found 'never'; allowed: a duration"),
+        ("    when: {rule: system-down}\n", "", "n.yaml:25: when is missing; for example when: {severity: critical}"),
+    ],
+)
+def test_every_mistake_has_its_line_and_says_what_is_allowed(old: str, new: str, expected: str) -> None:
+    assert old in WHOLE
+    found = mistakes(WHOLE.replace(old, new, 1))
+    assert any(line.startswith(expected) for line in found), "\n".join(found)
+
+
+def test_all_mistakes_are_said_at_once() -> None:
+    text = WHOLE.replace("type: slack", "type: slak").replace("old_after: 30m", "old_after: never")
+    assert mistakes(text)[-1] == "2 mistakes in the notifications file"
+
+
+def test_what_is_no_yaml_and_what_is_no_file_is_said_so(tmp_path: Path) -> None:
+    assert mistakes("channels: [")[0].startswith("n.yaml:1: not valid YAML: ")
+    assert mistakes("- a\n")[0].startswith("n.yaml:1: found a list; a notifications file has `channels:`")
+    with pytest.raises(FatalError, match="can't be read"):
+        load_notifications(tmp_path / "none.yaml")
