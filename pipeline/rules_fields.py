@@ -1,124 +1,37 @@
-"""One rule in a rules file: which keys each type takes, and what they become."""
+"""One rule in a rules file: which keys it has, and what they become."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Literal, TypeVar, cast
+from typing import TypeVar, cast
 
 from ruamel.yaml.comments import CommentedMap
 
 from pipeline import rules_values as values
+from pipeline.core.conditions import waits_for_watermark
+from pipeline.core.measures.shapes import shape_of
 from pipeline.core.rules import (
     DEFAULT_COOLDOWN_MS,
-    DEFAULT_HOLD_MS,
-    DEFAULT_MIN_SAMPLES,
-    Absence,
     Condition,
-    CriticalError,
-    ErrorRate,
     GroupBy,
     Match,
-    ResponseTime,
     Rule,
     Severity,
-    SlowOperations,
-    SuccessRate,
     Threshold,
     rank,
 )
-from pipeline.settings import window_ms
+from pipeline.rules_conditions import default_window, kept_window
+from pipeline.rules_types import KEYS, NOT_YET, TYPES
+from pipeline.rules_words import Problem, describe, likeliest, unknown_word
 
 _Value = TypeVar("_Value")
 
-_ALWAYS = ("name", "type", "enabled", "match", "cooldown", "labels")
-_MEASURED = (*_ALWAYS, "group_by", "severities", "window", "for", "min_samples", "on_time")
-KEYS = {
-    "error_rate": (*_MEASURED, "exclude_client_errors"),
-    "success_rate": (*_MEASURED, "exclude_client_errors"),
-    "response_time": (*_MEASURED, "statistic"),
-    "slow_operations": (*_MEASURED, "slow_from"),
-    "critical_error": (*_ALWAYS, "severity", "hold"),
-    "absence": (*_ALWAYS, "group_by", "severities", "expect"),
-}
-"""What each type of rule takes."""
-
-_THRESHOLDS: dict[str, Callable[[object], float]] = {
-    "error_rate": values.error_ratio,
-    "success_rate": values.success_ratio,
-    "response_time": values.latency_us,
-    "slow_operations": values.per_minute,
-    "absence": values.silence_ms,
-}
-_EXAMPLES = {
-    "error_rate": "{warning: 2%, critical: 5%}",
-    "success_rate": "{warning: 95%, critical: 90%}",
-    "response_time": "{warning: 1s, critical: 2s}",
-    "slow_operations": "{warning: 3, critical: 10}",
-    "absence": "{critical: 2m}",
-}
 _MATCH_KEYS = {
     "operation": ("environment", "service", "operation"),
     "service": ("environment", "service"),
     "overall": ("environment",),
 }
-_ELSEWHERE = {
-    "system_down": "absence",
-    "no_data": "absence",
-    "latency": "response_time",
-    "percentile": "statistic",
-    "threshold": "severities",
-    "thresholds": "severities",
-    "pending": "for",
-    "team": "labels",
-    "disabled": "enabled",
-}
-"""Words that other systems use, and ours."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
-    """One mistake in a rules file. Lines count from 1."""
-
-    line: int
-    text: str
-
-
-def describe(value: object) -> str:
-    """Return a value as a message shows it."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return repr(str(value)) if isinstance(value, str) else str(value)
-
-
-def likeliest(word: object, allowed: Iterable[str]) -> str | None:
-    """Return which of the allowed words was meant, None if none is near."""
-    allowed = list(allowed)
-    near = difflib.get_close_matches(str(word), allowed, n=1)
-    meant = near[0] if near else _ELSEWHERE.get(str(word), "")
-    return meant if meant in allowed else None
-
-
-def unknown_word(what: str, word: object, allowed: Iterable[str]) -> str:
-    """Return the message for a word that is not among the allowed ones, with the likeliest of them."""
-    allowed = list(allowed)
-    meant = likeliest(word, allowed)
-    hint = f"did you mean {meant}? " if meant else ""
-    return f"{what} {describe(word)} is unknown; {hint}allowed: {', '.join(allowed)}"
-
-
-def default_window(windows: Sequence[str]) -> str:
-    """Return the window of rules that name none: 5m, or the longest that is shorter, or the shortest."""
-    by_length = sorted(windows, key=window_ms)
-    return next((name for name in reversed(by_length) if window_ms(name) <= window_ms("5m")), by_length[0])
 
 
 def read_rule(fields: CommentedMap, line: int, windows: Sequence[str]) -> tuple[Rule | None, list[Problem]]:
@@ -137,6 +50,11 @@ class _RuleReader:
         self.windows = windows
         self.problems: list[Problem] = []
         self.type = ""
+        self.group_by: GroupBy = "operation"
+        self.window = default_window(windows)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.fields
 
     def problem(self, key: str, text: str, *, within: CommentedMap | None = None) -> None:
         """Note a mistake at a key of the rule, or of a mapping in it."""
@@ -156,33 +74,38 @@ class _RuleReader:
 
     def rule(self) -> Rule | None:
         """Return the rule; what stands in it after a mistake means nothing."""
-        self._need("name")
+        self.need("name")
         name = self.take("name", values.rule_name, "")
         self.take("enabled", values.flag, default=True)
         if not self._known_type():
             return None
         self._refuse_other_keys()
-        group_by = self._group_by()
-        return Rule(
+        self.group_by, self.window = self._group_by(), self._window()
+        condition = TYPES[self.type].read(self)
+        rule = Rule(
             name=name,
-            condition=self._condition(group_by),
-            thresholds=self._thresholds(),
-            window=self._window(),
-            group_by=group_by,
-            match=self._match(group_by),
+            condition=condition,
+            thresholds=self._thresholds(condition),
+            window=self.window,
+            group_by=self.group_by,
+            match=self._match(),
             for_ms=self.take("for", values.duration_ms, 0),
             cooldown_ms=self.take("cooldown", values.duration_ms, DEFAULT_COOLDOWN_MS),
-            # A number of slow calls is what it is, however few calls there are; a rate of few calls says little.
-            min_samples=self.take(
-                "min_samples", values.samples, 1 if self.type == "slow_operations" else DEFAULT_MIN_SAMPLES
-            ),
+            min_samples=self.take("min_samples", values.samples, TYPES[self.type].min_samples),
             on_time=self.take("on_time", values.flag, default=False),
             labels=self._labels(),
         )
+        if self.fields.get("on_time") is False and waits_for_watermark(rule):
+            self.problem("on_time", "on_time: found false; allowed: true: a window that is not full yet is always low")
+        return rule
 
-    def _need(self, key: str, example: str = "") -> bool:
-        """Note a key that is missing, unless a misspelt one, which is noted anyway, is likely to be it."""
-        misspelt = any(likeliest(other, [key]) for other in self.fields)
+    def need(self, key: str, example: str = "") -> bool:
+        """Note a key that is missing, unless a misspelt one, which is noted anyway, is likely to be it.
+
+        Returns whether it is there.
+        """
+        known = KEYS.get(self.type, ())
+        misspelt = any(likeliest(other, [key]) for other in self.fields if other not in known)
         if key not in self.fields and not misspelt:
             self.problem(key, f"{key} is missing" + (f"; for example {key}: {example}" if example else ""))
         return key in self.fields
@@ -192,7 +115,9 @@ class _RuleReader:
             self.problem("type", f"type is missing; allowed: {', '.join(KEYS)}")
             return False
         self.type = str(self.fields["type"])
-        if self.type not in KEYS:
+        if self.type in NOT_YET:
+            self.problem("type", f"type {self.type} can't be used yet: {NOT_YET[self.type]}")
+        elif self.type not in KEYS:
             self.problem("type", unknown_word("type", self.fields["type"], KEYS))
         return self.type in KEYS
 
@@ -212,26 +137,7 @@ class _RuleReader:
         return cast(GroupBy, found)
 
     def _window(self) -> str:
-        def read(value: object) -> str:
-            if value in self.windows:
-                return str(value)
-            raise ValueError(f"a window that is kept: {', '.join(self.windows)} (the setting PIPELINE_WINDOWS)")
-
-        return self.take("window", read, default_window(self.windows))
-
-    def _condition(self, group_by: GroupBy) -> Condition:
-        if self.type == "error_rate":
-            return ErrorRate(exclude_client_errors=self.take("exclude_client_errors", values.flag, default=False))
-        if self.type == "success_rate":
-            return SuccessRate(exclude_client_errors=self.take("exclude_client_errors", values.flag, default=False))
-        if self.type == "response_time":
-            kind, quantile = self.take("statistic", values.statistic, ("percentile", 0.95))
-            return ResponseTime(statistic=cast(Literal["avg", "max", "percentile"], kind), quantile=quantile)
-        if self.type == "slow_operations":
-            return SlowOperations(slow_from_us=self.take("slow_from", values.latency_us, 1_000_000))
-        if self.type == "critical_error":
-            return CriticalError(hold_ms=self.take("hold", values.long_duration_ms, DEFAULT_HOLD_MS))
-        return Absence(expect=self.take("expect", lambda value: values.expected_series(value, group_by), ()))
+        return self.take("window", kept_window(self.windows), default_window(self.windows, TYPES[self.type].window))
 
     def _mapping(self, key: str, example: str) -> CommentedMap:
         found = self.fields.get(key, CommentedMap())
@@ -240,13 +146,13 @@ class _RuleReader:
         self.problem(key, f"{key}: found {describe(found)}; allowed: a mapping such as {example}")
         return CommentedMap()
 
-    def _match(self, group_by: GroupBy) -> Match:
+    def _match(self) -> Match:
         mapping = self._mapping("match", '{service: "checkout*"}')
-        allowed, found = _MATCH_KEYS[group_by], {}
+        allowed, found = _MATCH_KEYS[self.group_by], {}
         for key, value in mapping.items():
             if key not in allowed:
                 text = unknown_word("match key", key, allowed)
-                self.problem(key, f"{text} (with group_by: {group_by})", within=mapping)
+                self.problem(key, f"{text} (with group_by: {self.group_by})", within=mapping)
                 continue
             try:
                 found[key] = values.globs(value)
@@ -265,30 +171,34 @@ class _RuleReader:
                 )
         return {str(key): str(value) for key, value in mapping.items()}
 
-    def _thresholds(self) -> tuple[Threshold, ...]:
-        if self.type == "critical_error":
+    def _thresholds(self, condition: Condition) -> tuple[Threshold, ...]:
+        if TYPES[self.type].threshold is None:
             return (Threshold(self.take("severity", values.severity, "critical"), 0),)
-        if not self._need("severities", _EXAMPLES[self.type]):
+        example = TYPES[self.type].example
+        if not self.need("severities", example):
             return ()
-        mapping = self._mapping("severities", _EXAMPLES[self.type])
-        read = [self._threshold(mapping, key, value) for key, value in mapping.items()]
+        mapping = self._mapping("severities", example)
+        read = [self._threshold(condition, mapping, key, value) for key, value in mapping.items()]
         found = sorted((one for one in read if one is not None), key=lambda one: rank(one.severity))
+        below = shape_of(condition).comparison == "<"
         for milder, graver in pairwise(found):
-            if graver.value <= milder.value if self.type != "success_rate" else graver.value >= milder.value:
+            if graver.value >= milder.value if below else graver.value <= milder.value:
                 shown = {one.severity: describe(mapping[one.severity]).strip("'") for one in (milder, graver)}
-                side = "less" if self.type == "success_rate" else "more"
+                side = "less" if below else "more"
                 text = f"{graver.severity} {shown[graver.severity]} must be {side} than {milder.severity}"
                 self.problem(graver.severity, f"severities: {text} {shown[milder.severity]}", within=mapping)
         return tuple(found)
 
-    def _threshold(self, mapping: CommentedMap, key: str, value: object) -> Threshold | None:
+    def _threshold(self, condition: Condition, mapping: CommentedMap, key: str, value: object) -> Threshold | None:
         try:
             severity: Severity = values.severity(key)
         except ValueError:
             self.problem(key, unknown_word("severity", key, ("info", "warning", "critical")), within=mapping)
             return None
+        read = TYPES[self.type].threshold
+        assert read is not None
         try:
-            return Threshold(severity, _THRESHOLDS[self.type](value))
+            return Threshold(severity, read(condition, value))
         except ValueError as error:
             self.problem(key, f"severities {key}: found {describe(value)}; allowed: {error}", within=mapping)
             return None

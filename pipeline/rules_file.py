@@ -12,7 +12,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.core.rules import Rule
 from pipeline.errors import FatalError
-from pipeline.rules_fields import Problem, describe, read_rule, unknown_word
+from pipeline.rules_fields import read_rule
+from pipeline.rules_words import Problem, describe, unknown_word
 
 DEFAULT_FILE = "default_rules.yaml"
 

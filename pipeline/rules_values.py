@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from pipeline.core.rules import DAY_MS, Severity
 from pipeline.core.series import Series
@@ -15,7 +15,8 @@ _DURATION = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>ms|s|m|h|d)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _STATISTIC = re.compile(r"p(?P<percent>\d{1,2}(\.\d+)?)")
-_LATENCY_LIMIT_MS = 3_600_000
+LATENCY_LIMIT_MS = 3_600_000
+"""Longer calls are counted as an hour."""
 
 
 def rule_name(value: object) -> str:
@@ -64,7 +65,7 @@ def _refuse(allowed: str) -> int:
 def latency_us(value: object) -> int:
     """Read a duration of a call as whole microseconds: more than 0, less than the hour at which latencies end."""
     length_ms = long_duration_ms(value)
-    if length_ms >= _LATENCY_LIMIT_MS:
+    if length_ms >= LATENCY_LIMIT_MS:
         raise ValueError("less than 1h: longer calls are counted as 1h, so this could never happen")
     return length_ms * 1_000
 
@@ -75,44 +76,6 @@ def silence_ms(value: object) -> int:
     if length_ms >= DAY_MS:
         raise ValueError("less than 24h: a series that was silent for so long is no longer expected")
     return length_ms
-
-
-def _ratio(value: object) -> float | None:
-    """Return a percentage or a number from 0 to 1 as a ratio. Decimal first: 2% is the float nearest to 0.02."""
-    text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
-    percent = text.endswith("%")
-    try:
-        ratio = Decimal(text.removesuffix("%").strip()) / (100 if percent else 1)
-    except InvalidOperation:
-        return None
-    return float(ratio) if ratio.is_finite() and 0 <= ratio <= 1 else None
-
-
-def error_ratio(value: object) -> float:
-    """Read an error rate that can be exceeded."""
-    ratio = _ratio(value)
-    if ratio is None:
-        raise ValueError("a percentage such as 2%, or a ratio from 0 to 1 such as 0.02")
-    if ratio == 1:
-        raise ValueError("less than 100%: the error rate is never above that, so this could never fire")
-    return ratio
-
-
-def success_ratio(value: object) -> float:
-    """Read a success rate that can be fallen short of."""
-    ratio = _ratio(value)
-    if ratio is None:
-        raise ValueError("a percentage such as 95%, or a ratio from 0 to 1 such as 0.95")
-    if ratio == 0:
-        raise ValueError("more than 0%: the success rate is never below that, so this could never fire")
-    return ratio
-
-
-def per_minute(value: object) -> float:
-    """Read a number of calls per minute."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
-        return float(value)
-    raise ValueError("a number of calls per minute, such as 3")
 
 
 def statistic(value: object) -> tuple[str, float]:

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from pipeline.errors import FatalError
 from pipeline.notifier.channel_config import CHANNEL_TYPES, KEYS, ChannelConfig, ChannelKeys, ChannelType, Option
 from pipeline.notifier.yaml_fields import Fields
-from pipeline.rules_fields import describe, unknown_word
 from pipeline.rules_values import long_duration_ms, rule_name
+from pipeline.rules_words import describe, unknown_word
 
 _ALWAYS = ("name", "type", "timeout", "attempts", "per_minute")
 

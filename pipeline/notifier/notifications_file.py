@@ -15,8 +15,8 @@ from pipeline.core.notices.plan import CRITICAL_HIDES_MILDER, DEFAULT_GROUP_BY, 
 from pipeline.errors import FatalError
 from pipeline.notifier.channels_section import ChannelEntry, read_channel
 from pipeline.notifier.yaml_fields import Fields, NotificationsFileError, parse_yaml, words
-from pipeline.rules_fields import Problem, describe
 from pipeline.rules_values import duration_ms, flag, long_duration_ms, rule_name
+from pipeline.rules_words import Problem, describe
 
 _SECTIONS = ("channels", "routes", "inhibit", "maintenance", "old_after")
 _ROUTE = (

@@ -11,7 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.core.notices.matching import Matcher
 from pipeline.errors import FatalError
-from pipeline.rules_fields import Problem, describe, unknown_word
+from pipeline.rules_words import Problem, describe, unknown_word
 
 _Value = TypeVar("_Value")
 

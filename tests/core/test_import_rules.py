@@ -10,7 +10,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 FOUNDATION = {"errors", "settings", "topics", "topic_admin", "topic_ids", "epochs", "membership", "clickhouse_client"}
-RULES_FILE = {"rules_file", "rules_fields", "rules_values"}
+RULES_FILE = {
+    "rules_file",
+    "rules_fields",
+    "rules_types",
+    "rules_conditions",
+    "rules_thresholds",
+    "rules_values",
+    "rules_words",
+}
 SHELL = FOUNDATION | {"core", "decode", "schemas"}
 PARTS = (
     SHELL | RULES_FILE | {"faust_ext", "aggregator", "evaluator", "lander", "dead", "history", "embedded", "notifier"}

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.alert_reasons import Notice
-from pipeline.rules_fields import KEYS
 from pipeline.rules_file import RulesFileError, load_rules, parse_rules
+from pipeline.rules_types import KEYS
 
 DOCS = (Path(__file__).parents[2] / "docs" / "alerting.md").read_text("utf-8")
 WINDOWS = ("1m", "5m", "15m", "1h")

@@ -15,7 +15,7 @@ from pipeline.core.rules import (
 )
 from pipeline.core.series import Series
 from pipeline.errors import FatalError
-from pipeline.rules_fields import default_window
+from pipeline.rules_conditions import default_window
 from pipeline.rules_file import RulesFileError, load_rules, parse_rules
 
 WINDOWS = ("1m", "5m", "15m", "1h")
@@ -156,7 +156,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_line_and_what_is_allowed() 
     assert mistakes_in(text) == [
         (
             "3: type 'error_rat' is unknown; did you mean error_rate? allowed: error_rate, success_rate, response_time, "
-            "slow_operations, critical_error, absence"
+            "slow_operations, error_count, errors_per_second, throughput, budget, burn_rate, change, critical_error, absence"
         ),
         "5: name 'errors' is taken by the rule in line 2",
         (
@@ -164,7 +164,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_line_and_what_is_allowed() 
             "group_by, severities, window, for, min_samples, on_time, exclude_client_errors"
         ),
         (
-            "8: key 'statistic' is for response_time, not for error_rate; allowed: name, type, enabled, match, cooldown, "
+            "8: key 'statistic' is for response_time, budget, change, not for error_rate; allowed: name, type, enabled, match, cooldown, "
             "labels, group_by, severities, window, for, min_samples, on_time, exclude_client_errors"
         ),
         "11: statistic: found 'p101'; allowed: avg, max or a percentile such as p50, p95, p99 or p99.9",

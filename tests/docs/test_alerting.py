@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.core.alert_reasons import Notice
-from pipeline.rules_fields import KEYS
+from pipeline.rules_types import KEYS
 from tests.docs.documents import ROOT, spans
 
 WORDS = set(spans(ROOT / "docs" / "alerting.md"))
