@@ -72,7 +72,7 @@ class Alert(BaseModel):
     step_end_ms: int = Field(description="End of the step at which it was decided, in event time.")
     watermark_ms: int | None = Field(None, description="The least watermark when it was decided.")
     decided: Decided = Field(description="early: before the watermark; on_time: at it; signal: by a critical error.")
-    completeness: float | None = Field(None, ge=0, le=1, description="Share of sources whose watermark had passed.")
+    completeness: float | None = Field(None, ge=0, le=1, description="Share of sources that had nothing more to say.")
     started_ms: int = Field(description="When the breach of this episode began, in event time.")
     fired_ms: int | None = Field(None, description="When it became firing, in event time; null if it has not.")
     resolved_ms: int | None = Field(None, description="When it was resolved, in event time; null if it is not.")

@@ -75,7 +75,7 @@ class StatsRecord(BaseModel):
     )
     revision: int = Field(0, ge=0, description="0 for the first record of a step, greater with each correction.")
     watermark_ms: int | None = Field(None, description="The least watermark when it was computed.")
-    completeness: float | None = Field(None, ge=0, le=1, description="Share of sources whose watermark had passed.")
+    completeness: float | None = Field(None, ge=0, le=1, description="Share of sources that had nothing more to say.")
     windows: dict[str, WindowStats] = Field(
         description="Each window by its name.", examples=[{"1m": {}, "5m": {}, "15m": {}, "1h": {}}]
     )

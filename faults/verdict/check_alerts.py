@@ -11,29 +11,36 @@ from faults.verdict.log import digest
 from faults.verdict.said import Heard
 from faults.verdict.still_firing import why_not_firing
 from faults.verdict.verdict import Check, check
-from pipeline.core.alert_state import decode_state
+from pipeline.core.alert_state import FIRED, AlertState, decode_state
 from pipeline.core.series import Series
 from schemas import structs
 
 About = tuple[str, Series]
 _OVER = ("resolved", "inactive")
+_NEXT = {
+    "pending": ("firing", "inactive"),
+    "firing": ("firing", "recovering", "resolved"),
+    "recovering": ("firing", "resolved"),
+}
+"""What a state may become within an episode: one that has fired ends resolved."""
 
 
 def check_alerts(account: Account) -> Check:
     """Transitions of every rule and series follow each other without hole and overlap; the states agree."""
     wrong, heard = list(account.alerts.complaints), by_about(account)
+    frozen = {about for about, state in _states(account).items() if state.frozen_ms is not None}
     for about, transitions in heard.items():
         name = f"{about[0]} on {about[1].label()}"
         wrong += [f"{name}: {text}" for text in _wrong_order(transitions)]
         last = transitions[-1].alert
-        if last.state == "firing" and (why := why_not_firing(account, last)):
-            wrong.append(f"{name}: firing since {clock(last.started_ms)} and never resolved, but {why}")
+        if last.state in FIRED and about not in frozen and (why := why_not_firing(account, last)):
+            wrong.append(f"{name}: {last.state} since {clock(last.started_ms)} and never resolved, but {why}")
     wrong += _wrong_states(account, heard)
     fired = {alert_id for (alert_id, _), one in account.alerts.heard.items() if one.alert.state == "firing"}
     figures = {
         "transitions": len(account.alerts.heard),
         "episodes fired": len(fired),
-        "still firing": sum(transitions[-1].alert.state == "firing" for transitions in heard.values()),
+        "still firing": sum(transitions[-1].alert.state in FIRED for transitions in heard.values()),
         "sent again": account.alerts.repeated,
     }
     return check("alerts", "every episode is whole, and was told with one content", wrong, figures)
@@ -60,11 +67,17 @@ def _wrong_order(transitions: Iterable[Heard]) -> Iterator[str]:
                 yield f"{told} follows episode {before.episode}"
         elif alert.sequence != before.sequence + 1:
             yield f"{told} follows sequence {before.sequence}"
+        elif alert.state not in _NEXT.get(before.state, ()):
+            yield f"{told} is {alert.state}, and was {before.state} before"
         before = alert
 
 
+def _states(account: Account) -> dict[About, AlertState]:
+    return {state.key: state for state in map(decode_state, account.alerts.states.values())}
+
+
 def _wrong_states(account: Account, heard: dict[About, list[Heard]]) -> Iterator[str]:
-    states = {state.key: state for state in map(decode_state, account.alerts.states.values())}
+    states = _states(account)
     for about in sorted(states.keys() | heard.keys()):
         name, state = f"{about[0]} on {about[1].label()}", states.get(about)
         last = heard[about][-1] if about in heard else None

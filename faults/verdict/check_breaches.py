@@ -83,7 +83,7 @@ def _breaches(account: Account, rule: Rule) -> Iterator[tuple[int, int]]:
 
 
 def _fires(told: Sequence[Heard], step_ms: int) -> bool:
-    """Return whether a rule's alert fired at a step: told before or at it, and not yet over.
+    """Return whether a rule's alert fired at a step: told before or at it, and not yet recovering or over.
 
     Early looks run ahead of the steps on time: an alert that fired early may have done so before a step that is older.
     """
@@ -91,7 +91,7 @@ def _fires(told: Sequence[Heard], step_ms: int) -> bool:
     for alert in (one.alert for one in told):
         if alert.state == "firing" and fired_ms is None:
             fired_ms = alert.step_end_ms - (EARLY_MS if alert.decided == "early" else 0)
-        if alert.state in {"resolved", "inactive"}:
+        if alert.state in {"recovering", "resolved", "inactive"}:
             if fired_ms is not None and fired_ms <= step_ms < alert.step_end_ms:
                 return True
             fired_ms = None

@@ -12,7 +12,7 @@ from faults.verdict.clock import clock
 from faults.verdict.log import Critical
 from faults.verdict.said import Heard
 from faults.verdict.verdict import Check, check
-from pipeline.core.alert_state import decode_state
+from pipeline.core.alert_state import FIRED, decode_state
 from pipeline.settings import window_ms
 
 STARTED_LATER_MS = 180_000
@@ -67,7 +67,7 @@ def _miscounted(account: Account, heard: dict[About, list[Heard]]) -> Iterator[s
         if any("rule removed" in alert.summary or "rule changed" in alert.summary for alert in over):
             continue  # its end does not tell how many there were
         state = states.get(about)
-        firing = state.signals.count if state is not None and state.state == "firing" and state.signals else 0
+        firing = state.signals.count if state is not None and state.state in FIRED and state.signals else 0
         counted = sum(alert.samples for alert in over) + firing
         if counted != expected[about[1]]:
             yield f"{about[0]} on {about[1].label()}: {expected[about[1]]} critical errors, {counted} counted"

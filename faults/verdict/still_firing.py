@@ -1,4 +1,4 @@
-"""Whether an alert that still fires at the end of a run does so rightly: its condition still holds."""
+"""Whether an alert that is not over at the end of a run is so rightly: its condition holds, or held moments ago."""
 
 from __future__ import annotations
 
@@ -15,12 +15,18 @@ from pipeline.settings import window_ms
 _MEASURED = {"error_rate": "error_rate", "success_rate": "error_rate", "slow_operations": "slow_per_minute"}
 _P95 = "response_time"
 
+LONGEST_KEEP_MS = 60_000
+"""The longest `keep_firing` of the rules: for so long an alert may be recovering."""
+
 
 def why_not_firing(account: Account, alert: ToldAlert) -> str:
-    """Return why an alert should be over; empty while it fires rightly, or where the stats can't tell."""
+    """Return why an alert should be over; empty while it goes on rightly, or where the stats can't tell."""
     _, series = alert.about
     steps = account.stats.steps.get(shard_of(series, account.settings.partitions), set())
     last_ms = max(steps, default=0)
+    if alert.state == "recovering":
+        over_ms = alert.step_end_ms + LONGEST_KEEP_MS + account.told.pane_ms
+        return f"nothing came back until {clock(last_ms)}" if over_ms < last_ms else ""
     if alert.rule_type == "critical_error":
         return _hold_is_over(account, alert, last_ms)
     if alert.rule_type == "absence":

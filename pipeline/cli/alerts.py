@@ -16,11 +16,10 @@ from pipeline.cli.console import out, print_json, print_json_line, say
 from pipeline.cli.current_alerts import current_alerts
 from pipeline.cli.figures import measured, moment
 from pipeline.cli.topic_reader import as_read, go_to_end, reader
+from pipeline.core.alert_state import ACTIVE
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from schemas.structs import Alert, decode
-
-_CURRENT = {"pending", "firing", "recovering"}
 
 
 def alerts(
@@ -32,13 +31,13 @@ def alerts(
         bool, typer.Option("--json", help="JSON on stdout and nothing else; a line each to follow.")
     ] = False,
 ) -> None:
-    """Show the alerts that are pending or firing now; with --all the resolved ones too, with --follow what comes."""
+    """Show the alerts that are not over; with --all the resolved ones too, with --follow what comes."""
     settings = resolve(load(), clickhouse=False)
     if follow:
         asyncio.run(_follow(settings, as_json))
         return
     states = asyncio.run(current_alerts(settings))
-    found = sorted((one for one in states if everything or one.state in _CURRENT), key=_gravest_first)
+    found = sorted((one for one in states if everything or one.state in ACTIVE), key=_gravest_first)
     if as_json:
         print_json(found)
     elif found:

@@ -65,7 +65,7 @@ def _visit(step: Step, rule: Rule, series: Series, last_event_ms: int | None) ->
     silence_ms = end_ms - since_ms
     named = isinstance(rule.condition, Absence) and bool(rule.condition.expect)
     if silence_ms >= DAY_MS and not named:
-        if state is not None and state.state in ACTIVE:
+        if state is not None and state.state in ACTIVE and step.look.complete:
             step.retire(rule.name, series, Reason.EXPIRED)
         return
     level = sum(silence_ms >= threshold.value for threshold in rule.thresholds)

@@ -6,31 +6,26 @@ at one by one.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from pipeline.core.alert_absence import evaluate_absence
-from pipeline.core.alert_machine import Look, Seen
+from pipeline.core.alert_machine import Look
 from pipeline.core.alert_message import Evidence
 from pipeline.core.alert_reasons import Reason
 from pipeline.core.alert_rules import CompiledRules
+from pipeline.core.alert_sight import Sight
 from pipeline.core.alert_signal import end_holds
 from pipeline.core.alert_sql import events_sql
 from pipeline.core.alert_state import AlertState, AlertStates
 from pipeline.core.alert_step import Step
 from pipeline.core.alert_transition import Evaluation, kept
-from pipeline.core.conditions import (
-    Measured,
-    enough,
-    level_of_none,
-    measure,
-    samples,
-    value_at,
-    waits_for_watermark,
-)
+from pipeline.core.conditions import level_of_none, samples, value_at, waits_for_watermark
 from pipeline.core.measures.figures import Figures
 from pipeline.core.rule_match import watches
 from pipeline.core.rules import Rule
-from pipeline.core.series import Series
+from pipeline.core.series import OVERFLOW, Series
 from pipeline.core.step_view import StepView
 
 
@@ -64,6 +59,7 @@ def take(states: AlertStates, evaluation: Evaluation) -> None:
         states.put(transition.state)
     if evaluation.look is not None and evaluation.look.final:
         states.decided(evaluation.look.step_end_ms)
+        states.withheld = evaluation.withheld
 
 
 def _was_decided(look: Look, states: AlertStates) -> bool:
@@ -78,56 +74,54 @@ def _evaluate_windowed(step: Step, rule: Rule) -> None:
     active = step.states.active(rule.name)
     if not step.look.final and (waits_for_watermark(rule) or (rule.for_ms > 0 and not active)):
         return
-    figures = step.figures(rule.window)
-    measured = measure(rule, figures)
-    in_breach = _rows_in_breach(step, rule, figures, measured, active)
-    for row, believed in in_breach:
-        _visit(step, rule, figures, row, Seen(int(measured.level[row]), enough=believed))
+    sight = Sight(rule, step.figures(rule.window), step.compiled.recoveries.get(rule.name) if active else None)
+    in_breach = {step.view.series[row]: row for row in _rows_in_breach(step, sight, active)}
+    for series, row in in_breach.items():
+        _visit(step, sight, series, row)
     if step.look.final:
-        _visit_ended(step, rule, figures, measured, {step.view.series[row] for row, _ in in_breach})
+        _visit_ended(step, sight, in_breach)
+        if rule.no_data == "alert":
+            _visit_empty(step, sight, active)
 
 
-def _rows_in_breach(
-    step: Step, rule: Rule, figures: Figures, measured: Measured, active: dict[Series, AlertState]
-) -> list[tuple[int, bool]]:
-    """Return the rows in breach that are worth a look, and whether each has samples enough."""
-    rows = step.index.rows(rule.group_by, rule.match)
-    rows = rows[measured.level[rows] > 0]
+def _rows_in_breach(step: Step, sight: Sight, active: dict[Series, AlertState]) -> list[int]:
+    """Return the rows in breach that are worth a look."""
+    rows = step.index.rows(sight.rule.group_by, sight.rule.match)
+    rows = rows[sight.measured.level[rows] > 0]
     if not step.look.final:
         rows = rows[step.view.changed[rows]]
-    believed = enough(rule, figures)[rows]
-    worth = believed | step.view.changed[rows]
+    worth = sight.enough[rows] | step.view.changed[rows]
     if active and not worth.all():
         worth |= np.fromiter((step.view.series[row] in active for row in rows), np.bool_, len(rows))
-    return list(zip(rows[worth].tolist(), believed[worth].tolist(), strict=True))
+    found: list[int] = rows[worth].tolist()
+    return found
 
 
-def _visit_ended(step: Step, rule: Rule, figures: Figures, measured: Measured, in_breach: set[Series]) -> None:
+def _visit_ended(step: Step, sight: Sight, in_breach: Collection[Series]) -> None:
     """Look at every alert of the rule whose series is in breach no more, or has left the windows."""
-    for series in step.states.active(rule.name):
+    for series in step.states.active(sight.rule.name):
         if series in in_breach:
             continue
-        row = step.index.row_of.get(series)
-        if not watches(rule, series):
-            step.retire(rule.name, series, Reason.RULE_CHANGED)
-        elif row is None:
-            _visit_series(step, rule, figures, series, None, _gone(step, rule, series))
+        if watches(sight.rule, series):
+            _visit(step, sight, series, step.index.row_of.get(series))
         else:
-            _visit(step, rule, figures, row, Seen(0, known=bool(measured.known[row])))
+            step.retire(sight.rule.name, series, Reason.RULE_CHANGED)
 
 
-def _gone(step: Step, rule: Rule, series: Series) -> Seen:
-    """Return what is seen of a series that has left all windows: no calls and no errors, for a day; then nothing."""
-    level = level_of_none(rule) if series in step.view.seen else None
-    return Seen(0, known=False) if level is None else Seen(level)
+def _visit_empty(step: Step, sight: Sight, active: Collection[Series]) -> None:
+    """Look at every series of the last 24 hours that has nothing in the window, and no alert: that is a breach."""
+    rows = step.index.rows(sight.rule.group_by, sight.rule.match)
+    empty: dict[Series, int | None] = {step.view.series[row]: row for row in rows[~sight.measured.known[rows]].tolist()}
+    empty |= {series: None for series in step.view.seen if watches(sight.rule, series)}
+    for series, row in empty.items():
+        # Which series overflow is a matter of chance: they come and go.
+        if series not in active and OVERFLOW not in series:
+            _visit(step, sight, series, row)
 
 
-def _visit(step: Step, rule: Rule, figures: Figures, row: int, seen: Seen) -> None:
-    _visit_series(step, rule, figures, step.view.series[row], row, seen)
-
-
-def _visit_series(step: Step, rule: Rule, figures: Figures, series: Series, row: int | None, seen: Seen) -> None:
-    result = step.decide(rule, series, seen)
+def _visit(step: Step, sight: Sight, series: Series, row: int | None) -> None:
+    rule, figures = sight.rule, sight.figures
+    result = step.decide(rule, series, sight.at(row, lost=row is None and series not in step.view.seen))
     if result is None:
         return
     if isinstance(result, Reason):

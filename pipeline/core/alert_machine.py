@@ -1,22 +1,24 @@
-"""Where an alert becomes pending, firing, resolved: the state machine of one rule on one series.
+"""Where an alert becomes pending, firing, recovering, resolved: the state machine of one rule on one series.
 
 ::
 
-                 breach                 breach for `for`
-    inactive ──────────────► pending ───────────────────► firing ⟲ severity up and down
-       ▲  ▲                     │                           │
-       │  └── breach over ──────┘                           │ no breach, or no data
-       └──────────────── resolved ◄─────────────────────────┘
+                 breach               breach for `for`              no breach
+    inactive ──────────────► pending ──────────────────► firing ──────────────────► recovering
+       ▲  ▲                     │                         ▲ ⟲ severity up and down     │    │
+       │  └──── breach over ────┘                         └──────── breach again ──────┘    │
+       └─────────────────────── resolved ◄────────────────────── none for `keep_firing` ────┘
 
-Without `for` a breach is firing at once. `resolved` is inactive with a memory: the next breach is a new episode.
+Without `for` a breach is firing at once, without `keep_firing` its end is resolved at once. `resolved` is inactive with
+a memory: the next breach is a new episode. A breach that comes back while the alert is recovering belongs to the same
+episode.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pipeline.core.alert_reasons import Notice, Reason
-from pipeline.core.alert_state import AlertState, Phase
+from pipeline.core.alert_reasons import Reason
+from pipeline.core.alert_state import ACTIVE, AlertState, Phase
 from pipeline.core.rules import Rule, Severity, rank
 from schemas.structs import Decided
 
@@ -35,6 +37,11 @@ class Look:
         """Whether the watermark has passed: only then does anything end."""
         return self.decided == "on_time"
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing, as far as anyone knows."""
+        return self.completeness is None or self.completeness >= 1
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -42,6 +49,8 @@ class Seen:
 
     level: int
     known: bool = True  # there was something to measure
+    held: int = 0  # up to this level the value is not yet back behind where the severity recovers
+    lost: bool = False  # nothing to measure, and nothing was heard of the series for 24 hours
     enough: bool = True  # at least `min_samples` events
     awaited: bool = False  # a series the rule names, of which nothing was ever seen: the clock starts with the look
 
@@ -69,11 +78,31 @@ def decide(rule: Rule, state: AlertState | None, seen: Seen, look: Look) -> Chan
     """
     if state is not None and is_past(state, look):
         return None
-    if state is not None and state.state == "firing":
-        return _while_firing(rule, state, seen, look)
-    if state is not None and state.state == "pending":
+    if state is None or state.state not in ACTIVE:
+        return _while_quiet(rule, _by_no_data(rule, None, seen), look)
+    if not seen.known and rule.no_data == "keep" and not seen.lost:
+        return Reason.KEPT_NO_DATA
+    seen = _by_no_data(rule, state, seen)
+    if state.state == "pending":
         return _while_pending(rule, state, seen, look)
-    return _while_quiet(rule, seen, look)
+    if state.state == "recovering":
+        return _while_recovering(rule, state, seen, look)
+    return _while_firing(rule, state, seen, look)
+
+
+def _by_no_data(rule: Rule, state: AlertState | None, seen: Seen) -> Seen:
+    """Return an empty window as a breach where the rule says so: of the severity that is reached, or of the least.
+
+    After 24 hours a series is no longer expected, so nothing stays for ever.
+    """
+    if seen.known or seen.lost or rule.no_data != "alert":
+        return seen
+    return replace(seen, level=max(1, 0 if state is None else _level_of(rule, state.severity)), enough=True)
+
+
+def _level_of(rule: Rule, severity: Severity) -> int:
+    """Return the level of a severity; of one that the rule no longer has, that of the next milder one."""
+    return sum(rank(threshold.severity) <= rank(severity) for threshold in rule.thresholds)
 
 
 def _while_quiet(rule: Rule, seen: Seen, look: Look) -> Change | Reason | None:
@@ -85,8 +114,12 @@ def _while_quiet(rule: Rule, seen: Seen, look: Look) -> Change | Reason | None:
         return Reason.MIN_SAMPLES
     severity = rule.severity_at(seen.level)
     if rule.for_ms == 0:
-        return Change("firing", severity, Reason.BREACH)
+        return Change("firing", severity, _why(seen))
     return Change("pending", severity, Reason.WAITING) if look.final else None
+
+
+def _why(seen: Seen) -> Reason:
+    return Reason.BREACH if seen.known else Reason.NO_DATA
 
 
 def _while_pending(rule: Rule, state: AlertState, seen: Seen, look: Look) -> Change | Reason | None:
@@ -94,19 +127,20 @@ def _while_pending(rule: Rule, state: AlertState, seen: Seen, look: Look) -> Cha
         return None
     in_breach = seen.level > 0 and seen.enough
     if in_breach and look.step_end_ms - state.since_ms >= rule.for_ms:
-        return Change("firing", rule.severity_at(seen.level), Reason.BREACH)
+        return Change("firing", rule.severity_at(seen.level), _why(seen))
     if in_breach or seen.awaited:
         return None
     return Change("inactive", state.severity, Reason.PASSED)
 
 
 def _while_firing(rule: Rule, state: AlertState, seen: Seen, look: Look) -> Change | Reason | None:
-    if seen.level == 0:
-        reason = Reason.RECOVERED if seen.known else Reason.NO_DATA
-        return Change("resolved", state.severity, reason) if look.final else None
+    # A severity that was reached holds until the value is behind where it recovers, not only behind its threshold.
+    level = max(seen.level, min(seen.held, _level_of(rule, state.severity)))
+    if level == 0:
+        return _over(rule, state, seen) if look.final else None
     if not seen.enough:
         return Reason.KEPT_FEW_SAMPLES
-    severity = rule.severity_at(seen.level)
+    severity = rule.severity_at(level)
     if rank(severity) > rank(state.severity):
         return Change("firing", severity, Reason.ESCALATED)
     if rank(severity) < rank(state.severity) and look.final:
@@ -114,46 +148,20 @@ def _while_firing(rule: Rule, state: AlertState, seen: Seen, look: Look) -> Chan
     return None
 
 
-def owed(state: AlertState | None) -> bool:
-    """Return whether an alert fires at a severity that people were not told of in this episode."""
-    return state is not None and state.state == "firing" and rank(state.told_severity) < rank(state.severity)
+def _over(rule: Rule, state: AlertState, seen: Seen) -> Change:
+    if rule.keep_firing_ms:
+        return Change("recovering", state.severity, Reason.CALM if seen.known else Reason.NO_DATA)
+    return Change("resolved", state.severity, _why_over(seen))
 
 
-def notice(state: AlertState | None, change: Change, look: Look, *, hidden: bool) -> Notice:
-    """Return whether people are told of a change, and why.
-
-    Within an episode they are told when a severity is reached that they were not told of, and of the end. What a
-    cooldown or a graver alert on the same series keeps back is told when that is over, if it is still true.
-    """
-    told = state.told_severity if state is not None and state.state == "firing" else None
-    if change.state in ("pending", "inactive"):
-        return Notice.SUPPRESS_PENDING
-    if change.state == "resolved":
-        return Notice.SUPPRESS_NEVER_TOLD if told is None else Notice.NOTIFY_RESOLVED
-    return _kept_back(state, change, look, told, hidden=hidden) or _told_as(state, change, told)
+def _why_over(seen: Seen) -> Reason:
+    return Reason.RECOVERED if seen.known else Reason.NO_DATA
 
 
-def _kept_back(
-    state: AlertState | None, change: Change, look: Look, told: Severity | None, *, hidden: bool
-) -> Notice | None:
-    if change.reason is Reason.DE_ESCALATED:
-        return Notice.SUPPRESS_DE_ESCALATED
-    if rank(told) >= rank(change.severity):
-        return Notice.SUPPRESS_ALREADY_TOLD
-    if hidden:
-        return Notice.SUPPRESS_HIDDEN
-    cooling = state is not None and told is None and _cooling(state, change, look)
-    return Notice.SUPPRESS_COOLDOWN if cooling else None
-
-
-def _told_as(state: AlertState | None, change: Change, told: Severity | None) -> Notice:
-    if change.reason is not Reason.TOLD_LATE:
-        return Notice.NOTIFY_FIRST if told is None else Notice.NOTIFY_ESCALATED
-    was_hidden = state is not None and state.last_transition.notify_reason == Notice.SUPPRESS_HIDDEN
-    return Notice.NOTIFY_UNHIDDEN if was_hidden else Notice.NOTIFY_COOLDOWN_OVER
-
-
-def _cooling(state: AlertState, change: Change, look: Look) -> bool:
-    until_ms = state.cooldown_until_ms
-    graver = rank(change.severity) > rank(state.cooldown_severity)
-    return until_ms is not None and look.step_end_ms < until_ms and not graver
+def _while_recovering(rule: Rule, state: AlertState, seen: Seen, look: Look) -> Change | Reason | None:
+    if seen.level > 0:
+        severity = rule.severity_at(seen.level)
+        return Change("firing", severity, Reason.RELAPSED) if seen.enough else Reason.KEPT_FEW_SAMPLES
+    if look.final and look.step_end_ms - state.since_ms >= rule.keep_firing_ms:
+        return Change("resolved", state.severity, _why_over(seen))
+    return None

@@ -12,7 +12,7 @@ import msgspec
 
 from pipeline.core.alert_machine import Change, Look
 from pipeline.core.alert_reasons import Notice, Reason
-from pipeline.core.alert_state import AlertState
+from pipeline.core.alert_state import AlertState, Phase
 from pipeline.core.alert_text import summary
 from pipeline.core.measures.shapes import shape_of
 from pipeline.core.rules import Rule, Severity
@@ -115,7 +115,8 @@ def message(
         resolved_ms=look.step_end_ms if change.state == "resolved" else None,
         notify=told.notify,
         notify_reason=told,
-        summary=evidence.summary or summary(rule, series, change.reason, evidence.value, threshold, evidence.samples),
+        summary=evidence.summary
+        or summary(rule, series, change.state, change.reason, evidence.value, threshold, evidence.samples),
         labels=rule.labels,
         sample_events=list(evidence.sample_events),
         sql=evidence.sql,
@@ -131,13 +132,13 @@ def _fired_ms(before: AlertState | None, change: Change, place: Place, look: Loo
     return look.step_end_ms if fired_ms is None and change.state == "firing" else fired_ms
 
 
-def farewell(before: AlertState, reason: Reason, look: Look, told: Notice, text: str) -> Alert:
+def farewell(before: AlertState, reason: Reason, look: Look, told: Notice, ended: Phase) -> Alert:
     """Return the last alert of an episode whose rule is gone: the transition before it, ended."""
     last = before.last_transition
     return msgspec.structs.replace(
         last,
         sequence=before.sequence + 1,
-        state="resolved" if before.state == "firing" else "inactive",
+        state=ended,
         previous_state=before.state,
         previous_severity=before.severity,
         value=None,
@@ -146,9 +147,9 @@ def farewell(before: AlertState, reason: Reason, look: Look, told: Notice, text:
         watermark_ms=look.watermark_ms,
         decided=look.decided,
         completeness=look.completeness,
-        resolved_ms=look.step_end_ms if before.state == "firing" else None,
+        resolved_ms=look.step_end_ms if ended == "resolved" else None,
         notify=told.notify,
         notify_reason=told,
-        summary=f"rule {last.rule} on {last.series} {text}: {reason.lower().replace('_', ' ')}",
+        summary=f"rule {last.rule} on {last.series} {ended}: {reason.lower().replace('_', ' ')}",
         sample_events=[],
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from pipeline.core.conditions import windows_of
 from pipeline.core.measures.percentiles import bucket_columns
 from pipeline.core.rule_match import RowIndex
@@ -17,7 +19,8 @@ HIDDEN_BY = {"success_rate": "error_rate"}
 class CompiledRules:
     """Rules by how they are evaluated. Evaluation only reads it, but for an index of rows that it keeps per shard.
 
-    `windowed` has the types that hide others before those that they hide.
+    `windowed` has the types that hide others before those that they hide. `recoveries` has the rules that say where a
+    severity recovers, with that in place of their thresholds.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
@@ -27,8 +30,9 @@ class CompiledRules:
         self.windowed: tuple[Rule, ...] = tuple(sorted(measured, key=lambda rule: rule.type in HIDDEN_BY))
         self.absences: tuple[Rule, ...] = tuple(rule for rule in every if isinstance(rule.condition, Absence))
         self.criticals: tuple[Rule, ...] = tuple(rule for rule in every if isinstance(rule.condition, CriticalError))
+        self.recoveries = {rule.name: _recovery(rule) for rule in measured if rule.recovery}
         self.cuts = {
-            window: bucket_columns(rule for rule in measured if rule.window == window)
+            window: bucket_columns(rule for rule in (*measured, *self.recoveries.values()) if rule.window == window)
             for window in {window for rule in measured for window in windows_of(rule)}
         }
         self._indexes: dict[int, RowIndex] = {}
@@ -39,6 +43,13 @@ class CompiledRules:
         if index is None or not index.is_for(series):
             index = self._indexes[shard] = RowIndex(series)
         return index
+
+
+def _recovery(rule: Rule) -> Rule:
+    """Return the rule with its recovery thresholds in place of its thresholds; where it has none, with its own."""
+    own = {threshold.severity: threshold for threshold in rule.recovery}
+    found = tuple(own.get(threshold.severity, threshold) for threshold in rule.thresholds)
+    return msgspec.structs.replace(rule, thresholds=found)
 
 
 def compile_rules(rules: Sequence[Rule], windows: Sequence[str]) -> CompiledRules:

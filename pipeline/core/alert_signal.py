@@ -9,7 +9,7 @@ from pipeline.core.alert_message import Evidence
 from pipeline.core.alert_reasons import Reason
 from pipeline.core.alert_rules import CompiledRules
 from pipeline.core.alert_sql import critical_errors_sql
-from pipeline.core.alert_state import AlertState, AlertStates, SignalMarks
+from pipeline.core.alert_state import FIRED, AlertState, AlertStates, SignalMarks
 from pipeline.core.alert_step import Step
 from pipeline.core.alert_text import duration_text, summary
 from pipeline.core.alert_transition import Decision, Evaluation, Transition, advance
@@ -61,7 +61,7 @@ def signal_transition(
             decided="signal",
             reason=Reason.DUPLICATE,
         )
-    firing = state is not None and state.state == "firing"
+    firing = state is not None and state.state in FIRED
     after = SignalMarks(
         last_ms=max(signal.timestamp_ms, watermark_ms or 0, marks.last_ms if firing else 0),
         count=marks.count + 1 if firing else 1,
@@ -122,7 +122,9 @@ def _end_or_tell(step: Step, rule: Rule, series: Series, change: Change, state: 
         start_ms=start_ms,
         end_ms=end_ms,
         sql=critical_errors_sql(series, start_ms, end_ms),
-        summary=summary(rule, series, reason, None, 0, marks.count) if reason is Reason.HOLD_OVER else text,
+        summary=summary(rule, series, change.state, reason, None, 0, marks.count)
+        if reason is Reason.HOLD_OVER
+        else text,
         sample_events=tuple(state.last_transition.sample_events),
     )
     step.change(rule, series, Change(change.state, change.severity, reason), evidence, signals=marks)

@@ -7,17 +7,22 @@ that transition again, with the same id and the same content.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
 
 import msgspec
 
+from pipeline.core.alert_reasons import Reason
 from pipeline.core.rules import DAY_MS, Severity
 from pipeline.core.series import Series
-from schemas.structs import Alert, Decided
+from schemas.structs import Alert, AlertPhase, Decided
 
-FORMAT = 1
-Phase = Literal["inactive", "pending", "firing", "resolved"]
-ACTIVE: frozenset[Phase] = frozenset({"pending", "firing"})
+FORMAT = 2
+"""1 knew neither `recovering` nor `frozen_ms`; it can be read."""
+
+Phase = AlertPhase
+ACTIVE: frozenset[Phase] = frozenset({"pending", "firing", "recovering"})
+FIRED: frozenset[Phase] = frozenset({"firing", "recovering"})
+"""An alert that has fired and is not over."""
+
 Key = tuple[str, Series]
 
 
@@ -51,6 +56,7 @@ class AlertState(msgspec.Struct, frozen=True, kw_only=True):
     cooldown_until_ms: int | None = None
     cooldown_severity: Severity | None = None  # what the cooldown is about; graver breaks through
     last_event_ms: int | None = None  # absence only: end of the last pane with an event
+    frozen_ms: int | None = None  # the step since which data is missing that may undo what it shows
     signals: SignalMarks | None = None  # critical_error only
 
     @property
@@ -86,7 +92,8 @@ class AlertStates:
 
     `on_time_ms` is the last step that was decided on the watermark, None before the first. States are kept in the order
     in which they are decided, so one of a step says that all steps before it were decided to the end.
-    `shard` of `shards` says which series are ours, for rules that name series that were never seen.
+    `shard` of `shards` says which series are ours, for rules that name series that were never seen. `withheld` is what
+    was not decided at that step because of missing data, and why.
     """
 
     def __init__(self, states: Iterable[AlertState] = (), *, shard: int = 0, shards: int = 1) -> None:
@@ -95,6 +102,7 @@ class AlertStates:
         self.shard = shard
         self.shards = shards
         self.on_time_ms: int | None = None
+        self.withheld: dict[Key, Reason] = {}
         self._all: dict[Key, AlertState] = {}
         self._active: dict[str, dict[Series, AlertState]] = {}
         for state in states:
@@ -133,11 +141,11 @@ class AlertStates:
         self._active.get(key[0], {}).pop(key[1], None)
 
     def active(self, rule: str) -> dict[Series, AlertState]:
-        """Return the pending and firing states of a rule, by series. Not to be changed."""
+        """Return the active states of a rule, by series. Not to be changed."""
         return self._active.get(rule, {})
 
     def active_rules(self) -> list[str]:
-        """Return the names of rules with a pending or firing state."""
+        """Return the names of rules with an active state."""
         return list(self._active)
 
     def forgettable(self, end_ms: int) -> list[Key]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pipeline.core.alert_machine import Change, Look, Seen, decide, is_past, notice, owed
+from pipeline.core.alert_freeze import frozen, may_be_undone, thawed
+from pipeline.core.alert_machine import Change, Look, Seen, decide, is_past
 from pipeline.core.alert_message import Evidence
+from pipeline.core.alert_notice import notice, owed
 from pipeline.core.alert_reasons import Reason
 from pipeline.core.alert_rules import HIDDEN_BY, CompiledRules
-from pipeline.core.alert_state import ACTIVE, AlertStates, Key, SignalMarks
-from pipeline.core.alert_transition import Evaluation, advance, retire
+from pipeline.core.alert_state import ACTIVE, FIRED, AlertState, AlertStates, Key, SignalMarks
+from pipeline.core.alert_transition import Evaluation, Transition, advance, retire, withheld
 from pipeline.core.measures.figures import Figures
 from pipeline.core.rules import Rule, Severity, rank
 from pipeline.core.series import Series
@@ -35,19 +37,47 @@ class Step:
         return self._figures[window]
 
     def decide(self, rule: Rule, series: Series, seen: Seen) -> Change | Reason | None:
-        """Return what the look changes for a rule on a series; also what people are still owed."""
+        """Return what the look changes for a rule on a series; also what people are still owed.
+
+        While data is missing, what it may undo is kept back, and the evaluation says so.
+        """
         state = self.states.get(rule.name, series)
         if state is not None and state.state in ACTIVE and state.last_transition.rule_type != rule.type:
             return None  # the orphan of a rule that had the name before: `retire_orphans` ends it
+        if state is not None and is_past(state, self.look):
+            return None
         result = decide(rule, state, seen, self.look)
-        if result is not None or state is None or not self.look.final or is_past(state, self.look) or not owed(state):
+        if not self.look.final:
             return result
-        late = Change("firing", state.severity, Reason.TOLD_LATE)
-        return late if self._may_tell(rule, series, late) else None
+        if result is None and state is not None and owed(state):
+            result = self._told_late(rule, series, state)
+        if result is Reason.KEPT_NO_DATA:
+            self._withhold(rule, series, result)
+        if isinstance(result, Change) and not self.look.complete and may_be_undone(rule, seen, result):
+            self._freeze(rule, series, state)
+            return None
+        if not isinstance(result, Change) and self.look.complete and state is not None and state.frozen_ms is not None:
+            self.evaluation.add(Transition(thawed(state, self.look), None, Reason.THAWED))
+        return result
 
-    def _may_tell(self, rule: Rule, series: Series, change: Change) -> bool:
-        state = self.states.get(rule.name, series)
-        return notice(state, change, self.look, hidden=self.hidden(rule, series, change.severity)).notify
+    def _freeze(self, rule: Rule, series: Series, state: AlertState | None) -> None:
+        """Leave things as they are although something was seen, and say so once."""
+        if state is None or state.state not in ACTIVE:
+            self._withhold(rule, series, Reason.FROZEN_INCOMPLETE)
+        elif state.frozen_ms is None:
+            self.evaluation.add(Transition(frozen(state, self.look), None, Reason.FROZEN_INCOMPLETE))
+
+    def _withhold(self, rule: Rule, series: Series, reason: Reason) -> None:
+        """Note what is not decided; it is said once."""
+        key = (rule.name, series)
+        if self.states.withheld.get(key) is not reason:
+            self.evaluation.decisions.append(withheld(rule, series, self.look, reason))
+        self.evaluation.withheld[key] = reason
+
+    def _told_late(self, rule: Rule, series: Series, state: AlertState) -> Change | None:
+        late = Change("firing", state.severity, Reason.TOLD_LATE)
+        hidden = self.hidden(rule, series, late.severity)
+        return late if notice(state, late, self.look, hidden=hidden).notify else None
 
     def change(
         self,
@@ -83,7 +113,7 @@ class Step:
         return self._hiding[hider].get(series, 0) >= rank(severity)
 
     def _firing(self, rule_type: str) -> dict[Series, int]:
-        """Return the gravest rank that fires by a type of rule on each series, this look's decisions included."""
+        """Return the gravest rank that has fired by a type of rule on each series, this look's decisions included."""
         changed = {transition.state.key: transition.state for transition in self.evaluation.transitions}
         found: dict[Series, int] = {}
         for rule in self.compiled.windowed:
@@ -91,7 +121,7 @@ class Step:
                 now = {(rule.name, series): state for series, state in self.states.active(rule.name).items()}
                 now |= {key: state for key, state in changed.items() if key[0] == rule.name}
                 for (_, series), state in now.items():
-                    if state.state == "firing":
+                    if state.state in FIRED:
                         found[series] = max(found.get(series, 0), rank(state.severity))
         return found
 

@@ -17,6 +17,7 @@ from pipeline.core.rules import (
     SlowOperations,
 )
 from pipeline.core.series import Series
+from schemas.structs import AlertPhase
 
 _UNITS_MS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
 
@@ -74,7 +75,15 @@ def _samples(rule: Rule, samples: int) -> str:
     return f"1 {one}" if samples == 1 else f"{samples} {one}s"
 
 
-def summary(rule: Rule, series: Series, reason: Reason, value: float | None, threshold: float, samples: int) -> str:
+def summary(
+    rule: Rule,
+    series: Series,
+    state: AlertPhase,
+    reason: Reason,
+    value: float | None,
+    threshold: float,
+    samples: int,
+) -> str:
     """Return one sentence about a transition; `value` and `threshold` in the condition's own unit."""
     where = series.label()
     if rule.type == "absence":
@@ -82,18 +91,27 @@ def summary(rule: Rule, series: Series, reason: Reason, value: float | None, thr
     if isinstance(rule.condition, CriticalError):
         return f"no critical error in {where} for {duration_text(rule.condition.hold_ms)} ({samples} in this episode)"
     name = f"{subject(rule)} of {where}"
-    if reason is Reason.NO_DATA:
+    if reason is Reason.NO_DATA and state == "resolved":
         return f"{name} is resolved for want of data: no calls in the last {rule.window}"
-    verb = "is back at" if reason is Reason.RECOVERED else "is"
+    if value is None:
+        return f"no calls from {where} in the last {rule.window}{_outlook(rule, state, reason)}"
+    verb = "is back at" if reason in (Reason.RECOVERED, Reason.CALM) else "is"
     limits = f"(threshold {value_text(rule.condition, threshold)}, {_samples(rule, samples)})"
     text = f"{name} {verb} {value_text(rule.condition, value)} {span(rule)} {limits}"
+    return f"{text}{_outlook(rule, state, reason)}"
+
+
+def _outlook(rule: Rule, state: AlertPhase, reason: Reason) -> str:
+    """Return what comes next, and when."""
+    if state == "recovering":
+        return f"; it is over if this lasts {duration_text(rule.keep_firing_ms)}"
     if reason is Reason.WAITING:
-        return f"{text}; it fires if this lasts {duration_text(rule.for_ms)}"
-    return f"{text}; it did not last {duration_text(rule.for_ms)}" if reason is Reason.PASSED else text
+        return f"; it fires if this lasts {duration_text(rule.for_ms)}"
+    return f"; it did not last {duration_text(rule.for_ms)}" if reason is Reason.PASSED else ""
 
 
 def _absence_summary(where: str, reason: Reason, value: float | None, threshold: float) -> str:
-    if reason in (Reason.RECOVERED, Reason.PASSED):
+    if reason in (Reason.RECOVERED, Reason.PASSED, Reason.CALM):
         return f"events from {where} are coming in again"
     if reason is Reason.EXPIRED:
         return f"no events from {where} for 24h: no longer expected"

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from pipeline.core.alert_machine import Change, Look, notice
+from pipeline.core.alert_machine import Change, Look
 from pipeline.core.alert_message import Evidence, Place, alert_id, farewell, message
+from pipeline.core.alert_notice import notice
 from pipeline.core.alert_reasons import Notice, Reason
-from pipeline.core.alert_state import ACTIVE, AlertState, SignalMarks
+from pipeline.core.alert_state import ACTIVE, FIRED, AlertState, Key, Phase, SignalMarks
 from pipeline.core.measures.shapes import shape_of
 from pipeline.core.rules import Rule, Severity, rank
 from pipeline.core.series import Series
@@ -49,6 +50,7 @@ class Evaluation:
     look: Look | None  # None: there was nothing to look at
     transitions: list[Transition] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    withheld: dict[Key, Reason] = field(default_factory=dict)  # what was not decided because data is missing
 
     def add(self, transition: Transition) -> None:
         """Take in a transition, and its decision with it."""
@@ -83,6 +85,17 @@ def kept(rule: Rule, series: Series, look: Look, reason: Reason, value: float | 
         reason=reason,
         value=None if value is None else value / shape_of(rule.condition).scale,
         samples=samples,
+    )
+
+
+def withheld(rule: Rule, series: Series, look: Look, reason: Reason) -> Decision:
+    """Return the decision to change nothing because there is too little to see."""
+    return Decision(
+        rule=rule.name,
+        series=series,
+        step_end_ms=look.step_end_ms,
+        decided=look.decided,
+        reason=reason,
     )
 
 
@@ -138,9 +151,9 @@ def _place(rule: Rule, series: Series, before: AlertState | None, look: Look, st
 
 def _told(before: AlertState | None, change: Change, told: Notice) -> Severity | None:
     """The gravest severity that people know of in this episode."""
-    if change.state != "firing":
+    if change.state not in FIRED:
         return None
-    so_far = before.told_severity if before is not None and before.state == "firing" else None
+    so_far = before.told_severity if before is not None and before.state in FIRED else None
     return change.severity if told.notify and rank(change.severity) > rank(so_far) else so_far
 
 
@@ -157,7 +170,7 @@ def _cooldown(
 
 def retire(before: AlertState, reason: Reason, look: Look) -> Transition:
     """Return the end of an episode whose rule is gone or covers the series no longer. It leaves no cooldown."""
-    ended = "resolved" if before.state == "firing" else "inactive"
+    ended: Phase = "resolved" if before.state in FIRED else "inactive"
     told = Notice.SUPPRESS_PENDING
     if ended == "resolved":
         told = Notice.SUPPRESS_NEVER_TOLD if before.told_severity is None else Notice.NOTIFY_RESOLVED
@@ -171,5 +184,6 @@ def retire(before: AlertState, reason: Reason, look: Look) -> Transition:
         last_decided=look.decided,
         last_transition=alert,
         told_severity=None,
+        frozen_ms=None,
     )
     return Transition(state, alert, reason)

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 from pipeline.core.records import Mark, Marks
 
+UNHEARD_MS = 60_000
+"""Owners tell their marks every second or so: a source that is not in them for so long is read by nobody."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
     mark: Mark
     offset: int
+    told_ms: int
 
     def key(self) -> tuple[int, int, int]:
         closed = self.mark.closed_through_ms
@@ -31,6 +35,7 @@ class Frontier:
         self._idle_lag_release_ms = idle_lag_release_ms
         self._expected: frozenset[str] = frozenset()
         self._heard: dict[str, _Heard] = {}
+        self._told_ms = 0  # the newest time at which an owner told marks
         self._watermark_ms: int | None = None
         self._candidate: tuple[int, int] | None = None
         self._closable_ms: int | None = None
@@ -50,8 +55,9 @@ class Frontier:
 
         Per source the greatest (epoch, position, closed_through_ms) holds, whatever the order; of equal ones the last.
         """
+        self._told_ms = max(self._told_ms, marks.told_ms)
         for mark in marks.marks:
-            heard = _Heard(mark, offset)
+            heard = _Heard(mark, offset, marks.told_ms)
             known = self._heard.get(mark.source)
             if known is None or heard.key() >= known.key():
                 self._heard[mark.source] = heard
@@ -68,9 +74,22 @@ class Frontier:
         return max(self._watermarks(), default=None)
 
     def completeness(self, end_ms: int) -> float | None:
-        """Share of the sources ever used whose watermark has passed `end_ms`; None before any was used."""
-        watermarks = self._watermarks()
-        return sum(watermark >= end_ms for watermark in watermarks) / len(watermarks) if watermarks else None
+        """Return the share of the sources ever used that have nothing more to say before `end_ms`; None before any was.
+
+        That is a watermark that has passed it; or a source that was released and is in order: its owner goes on telling
+        that it stands at its end, with nothing unread, however far in the past its clock is. A released source of which
+        nothing is heard any more may hold events that nobody reads.
+        """
+        greatest_ms = self.greatest_ms
+        if greatest_ms is None:
+            return None
+        used = [heard for heard in self._heard.values() if heard.mark.watermark_ms is not None]
+        return sum(self._is_through(heard, end_ms, greatest_ms) for heard in used) / len(used)
+
+    def _is_through(self, heard: _Heard, end_ms: int, greatest_ms: int) -> bool:
+        if (heard.mark.watermark_ms or 0) >= end_ms:
+            return True
+        return self._released(heard.mark, greatest_ms) and self._told_ms - heard.told_ms <= UNHEARD_MS
 
     def closable_ms(self, now_ms: int) -> int | None:
         """Return up to where panes may be closed: they are final at every source. Never goes back.

@@ -55,7 +55,7 @@ class StepView:
       than the event.
     - `seen`: series of the last 24 h that have no row any more, with their `last_event_ms`; for absence.
     - `window_names`: what `window` takes, as in the settings.
-    - `completeness`: share of the sources ever used whose watermark has passed `end_ms`; None before any was.
+    - `completeness`: share of the sources ever used that have nothing more to say before `end_ms`; None before any was.
     - `compute`: makes the columns of one window; `window` calls it once for each.
     """
 

@@ -71,6 +71,6 @@ class Picture:
             return []
         self._seen.add((alert.alert_id, alert.sequence))
         self.alerts.append(alert)
-        self.fired += alert.state == "firing" and alert.previous_state != "firing"
+        self.fired += alert.state == "firing" and alert.previous_state not in ("firing", "recovering")
         self.resolved += alert.state == "resolved"
         return [alert]

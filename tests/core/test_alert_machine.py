@@ -1,8 +1,9 @@
 import msgspec
 import pytest
 
-from pipeline.core.alert_machine import Change, Look, Seen, decide, is_past, owed
+from pipeline.core.alert_machine import Change, Look, Seen, decide, is_past
 from pipeline.core.alert_message import Evidence
+from pipeline.core.alert_notice import owed
 from pipeline.core.alert_reasons import Reason
 from pipeline.core.alert_state import AlertState, Phase
 from pipeline.core.alert_transition import advance
@@ -12,6 +13,11 @@ from tests.scenarios.timeline import PAY
 
 RULE = Rule(name="a", condition=ErrorRate(), thresholds=(Threshold("warning", 0.02), Threshold("critical", 0.05)))
 LASTING = msgspec.structs.replace(RULE, for_ms=30_000)
+KEEPING = msgspec.structs.replace(RULE, keep_firing_ms=60_000)
+KEEP = msgspec.structs.replace(KEEPING, no_data="keep")
+ALERT = msgspec.structs.replace(KEEPING, no_data="alert", for_ms=30_000)
+NONE = Seen(0, known=False)
+LOST = Seen(0, known=False, lost=True)
 EVIDENCE = Evidence(value=0.1, samples=50, window="5m", start_ms=0, end_ms=100_000)
 
 
@@ -24,9 +30,9 @@ def state(phase: Phase, severity: Severity = "warning", decided: Decided = "on_t
     return advance(RULE, PAY, None, Change(phase, severity, Reason.BREACH), look(100_000, decided), EVIDENCE).state
 
 
-@pytest.mark.parametrize("phase", ["inactive", "pending", "firing", "resolved"])
-@pytest.mark.parametrize("seen", [Seen(0), Seen(1), Seen(2), Seen(0, known=False), Seen(0, awaited=True)])
-@pytest.mark.parametrize("rule", [RULE, LASTING])
+@pytest.mark.parametrize("phase", ["inactive", "pending", "firing", "recovering", "resolved"])
+@pytest.mark.parametrize("seen", [Seen(0), Seen(1), Seen(2), NONE, LOST, Seen(0, awaited=True)])
+@pytest.mark.parametrize("rule", [RULE, LASTING, KEEPING, KEEP, ALERT])
 def test_a_look_before_the_last_transition_or_the_same_again_changes_nothing(
     phase: Phase, seen: Seen, rule: Rule
 ) -> None:
@@ -38,6 +44,32 @@ def test_a_look_before_the_last_transition_or_the_same_again_changes_nothing(
 def test_the_watermark_may_still_decide_a_step_that_was_decided_early() -> None:
     assert not is_past(state("firing", decided="early"), look(100_000))
     assert is_past(state("firing", decided="early"), look(90_000))
+
+
+def test_a_severity_that_was_reached_holds_until_it_recovers_and_no_graver_one() -> None:
+    critical = state("firing", "critical")
+    assert decide(RULE, critical, Seen(1, held=2), look(130_000)) is None
+    assert decide(RULE, critical, Seen(1, held=1), look(130_000)) == Change("firing", "warning", Reason.DE_ESCALATED)
+    assert decide(RULE, critical, Seen(0, held=0), look(130_000)) == Change("resolved", "critical", Reason.RECOVERED)
+    assert decide(RULE, state("firing"), Seen(1, held=2), look(130_000)) is None
+
+
+def test_an_alert_without_data_stays_as_grave_as_it_was() -> None:
+    assert decide(ALERT, state("firing", "critical"), NONE, look(130_000)) is None
+
+
+def test_an_alert_is_over_at_the_exact_millisecond_after_keep_firing() -> None:
+    assert decide(KEEPING, state("recovering"), Seen(0), look(159_999)) is None
+    over = Change("resolved", "warning", Reason.RECOVERED)
+    assert decide(KEEPING, state("recovering"), Seen(0), look(160_000)) == over
+    no_data = Change("resolved", "warning", Reason.NO_DATA)
+    assert decide(KEEPING, state("recovering"), NONE, look(160_000)) == no_data
+    assert decide(KEEPING, state("recovering"), Seen(0), look(160_000, "early")) is None
+
+
+def test_an_early_look_may_bring_an_alert_back() -> None:
+    back = decide(KEEPING, state("recovering"), Seen(1), look(130_000, "early"))
+    assert back == Change("firing", "warning", Reason.RELAPSED)
 
 
 @pytest.mark.parametrize("phase", ["pending", "firing"])
@@ -67,7 +99,30 @@ def test_nothing_ends_and_nothing_gets_milder_early(phase: Phase, seen: Seen) ->
         (RULE, "firing", Seen(2), Change("firing", "critical", Reason.ESCALATED)),
         (RULE, "firing", Seen(2, enough=False), Reason.KEPT_FEW_SAMPLES),
         (RULE, "firing", Seen(0), Change("resolved", "warning", Reason.RECOVERED)),
-        (RULE, "firing", Seen(0, known=False), Change("resolved", "warning", Reason.NO_DATA)),
+        (RULE, "firing", NONE, Change("resolved", "warning", Reason.NO_DATA)),
+        (KEEPING, "firing", Seen(0), Change("recovering", "warning", Reason.CALM)),
+        (KEEPING, "firing", NONE, Change("recovering", "warning", Reason.NO_DATA)),
+        (KEEPING, "recovering", Seen(0), None),
+        (KEEPING, "recovering", Seen(1), Change("firing", "warning", Reason.RELAPSED)),
+        (KEEPING, "recovering", Seen(2), Change("firing", "critical", Reason.RELAPSED)),
+        (KEEPING, "recovering", Seen(1, enough=False), Reason.KEPT_FEW_SAMPLES),
+        (KEEPING, "recovering", Seen(0, held=2), None),
+        (RULE, "firing", Seen(0, held=1), None),
+        (RULE, "firing", Seen(0, held=2), None),
+        (RULE, "firing", Seen(0, held=1, enough=False), Reason.KEPT_FEW_SAMPLES),
+        (RULE, None, Seen(0, held=2), None),
+        (LASTING, "pending", Seen(0, held=2), Change("inactive", "warning", Reason.PASSED)),
+        (KEEP, "firing", NONE, Reason.KEPT_NO_DATA),
+        (KEEP, "recovering", NONE, Reason.KEPT_NO_DATA),
+        (KEEP, "pending", NONE, Reason.KEPT_NO_DATA),
+        (KEEP, None, NONE, None),
+        (KEEP, "firing", LOST, Change("recovering", "warning", Reason.NO_DATA)),
+        (ALERT, None, NONE, Change("pending", "warning", Reason.WAITING)),
+        (ALERT, "pending", NONE, Change("firing", "warning", Reason.NO_DATA)),
+        (ALERT, "firing", NONE, None),
+        (ALERT, "recovering", NONE, Change("firing", "warning", Reason.RELAPSED)),
+        (ALERT, "firing", LOST, Change("recovering", "warning", Reason.NO_DATA)),
+        (ALERT, None, LOST, None),
     ],
 )
 def test_each_state_goes_on_as_the_picture_says(

@@ -129,8 +129,8 @@ def test_a_state_comes_back_from_its_json() -> None:
 
 def test_a_state_of_a_later_format_is_refused() -> None:
     (state, *_) = eventful().states
-    later = encode_state(state).replace(b'"format":1', b'"format":2')
-    with pytest.raises(ValueError, match="format 2; this release reads up to 1"):
+    later = encode_state(state).replace(b'"format":2', b'"format":3')
+    with pytest.raises(ValueError, match="format 3; this release reads up to 2"):
         decode_state(later)
 
 
@@ -200,7 +200,7 @@ def test_values_read_well(condition: Condition, value: float | None, text: str) 
 )
 def test_what_a_rule_saw_is_one_sentence(condition: Condition, text: str) -> None:
     rule = Rule(name="a", condition=condition, thresholds=(Threshold("warning", 1),))
-    assert summary(rule, PAY, Reason.BREACH, 3, 1, 1) == text
+    assert summary(rule, PAY, "firing", Reason.BREACH, 3, 1, 1) == text
 
 
 RULE = Rule(name="a", condition=ErrorRate(), thresholds=(Threshold("warning", 0.02),))

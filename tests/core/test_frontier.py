@@ -20,8 +20,8 @@ def mark(
     return Mark(epoch, source, position, watermark_ms, closed_ms, idle, 0, 0, 0, 0)
 
 
-def told(frontier: Frontier, *marks: Mark, offset: int = 0) -> None:
-    frontier.on_marks(Marks("worker", 0, list(marks)), offset)
+def told(frontier: Frontier, *marks: Mark, offset: int = 0, told_ms: int = 0) -> None:
+    frontier.on_marks(Marks("worker", told_ms, list(marks)), offset)
 
 
 @pytest.fixture
@@ -180,3 +180,43 @@ def test_completeness_is_the_share_of_used_sources_that_have_passed(frontier: Fr
     told(frontier, mark("a", 50_000), mark("b", 40_000), mark("c", None, idle=True))
     assert frontier.completeness(40_000) == 1
     assert frontier.completeness(50_000) == 0.5
+
+
+def test_an_idle_source_that_stands_in_the_past_takes_nothing_from_completeness(frontier: Frontier) -> None:
+    for second in range(0, 600, 5):
+        told(frontier, mark("b", 1_000 + second * 1_000, idle=True), told_ms=second * 1_000)
+        told(frontier, mark("a", 10**9 + second * 1_000), told_ms=second * 1_000)
+        assert frontier.completeness(10**9) == 1
+
+
+def test_a_released_source_that_nobody_tells_of_any_more_is_missing(frontier: Frontier) -> None:
+    """Its owner has died, and nobody has taken over: what it holds is not read."""
+    told(frontier, mark("b", 1_000, idle=True), told_ms=1_000)
+    told(frontier, mark("a", LAG_MS + 1_001), told_ms=LAG_MS)
+    assert frontier.watermark_ms == LAG_MS + 1_001
+    assert frontier.completeness(LAG_MS) == 0.5
+    told(frontier, mark("b", 2_000, idle=True), told_ms=LAG_MS + 500)
+    told(frontier, mark("a", LAG_MS + 9_000), told_ms=LAG_MS + 500)
+    assert frontier.completeness(LAG_MS) == 1
+    told(frontier, mark("a", LAG_MS + 70_000), told_ms=LAG_MS + 60_500)
+    assert frontier.completeness(LAG_MS) == 1
+    told(frontier, mark("a", LAG_MS + 70_000), told_ms=LAG_MS + 60_501)
+    assert frontier.completeness(LAG_MS) == 0.5
+
+
+def test_a_source_that_has_work_to_do_is_missing_however_lately_it_was_told_of(frontier: Frontier) -> None:
+    told(frontier, mark("a", 10 * LAG_MS), mark("b", 1_000))
+    assert frontier.completeness(LAG_MS) == 0.5
+
+
+def test_what_is_missing_is_the_same_after_a_restart_that_reads_the_last_marks_again(frontier: Frontier) -> None:
+    def read(into: Frontier) -> None:
+        told(into, mark("b", 1_000, idle=True), told_ms=1_000, offset=1)
+        told(into, mark("a", LAG_MS + 1_001), told_ms=LAG_MS, offset=2)
+
+    read(frontier)
+    restarted = Frontier(close_grace_ms=2_000, idle_lag_release_ms=LAG_MS)
+    restarted.set_sources({"a", "b"})
+    restarted.restore(frontier.watermark_ms, None)
+    read(restarted)
+    assert restarted.completeness(LAG_MS) == frontier.completeness(LAG_MS) == 0.5

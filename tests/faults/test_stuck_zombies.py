@@ -48,7 +48,7 @@ async def complaints(kafka: str, topic: str) -> list[str]:
         alert = json.loads(record.value)
         contents[alert["alert_id"], alert["sequence"]].add(record.value)
         series = (alert["rule"], alert["service"], alert["operation"])
-        going_on[series][alert["alert_id"]] = alert["state"] in ("pending", "firing")
+        going_on[series][alert["alert_id"]] = alert["state"] in ("pending", "firing", "recovering")
     two_things = [f"{place}: {len(found)} contents" for place, found in contents.items() if len(found) > 1]
     return two_things + [f"{series}: {found}" for series, found in going_on.items() if sum(found.values()) > 1]
 

@@ -59,7 +59,7 @@ def told(*alerts: Alert, state_of: Alert | None = None, count_now: int = 0) -> A
     state = AlertState(
         rule=last.rule,
         series=SERIES,
-        state=last.state,  # type: ignore[arg-type]
+        state=last.state,
         severity="warning",
         episode=last.episode,
         sequence=last.sequence,
@@ -123,6 +123,27 @@ def test_an_alert_without_a_state_and_a_state_without_an_alert_are_found() -> No
     account.alerts.heard.clear()
     (text,) = check_alerts(account).differences
     assert text.endswith("a state, no alert")
+
+
+def test_a_step_that_no_alert_can_take_is_found() -> None:
+    (text,) = check_alerts(told(FIRED, an_alert(1, 2, "inactive", 60))).differences
+    assert text.endswith("episode 1 sequence 2 is inactive, and was firing before")
+
+
+def test_an_alert_may_recover_and_fire_again_within_its_episode() -> None:
+    again = [an_alert(1, 2, "recovering", 30), an_alert(1, 3, "firing", 40), an_alert(1, 4, "recovering", 50)]
+    found = check_alerts(told(FIRED, *again, an_alert(1, 5, "resolved", 60)))
+    assert found.passed, found.differences
+    assert found.figures["episodes fired"] == 1
+
+
+def test_an_alert_that_is_recovering_for_ever_is_found() -> None:
+    account = told(FIRED, an_alert(1, 2, "recovering", 60))
+    stats(account, 130, error_rate=0.05)
+    assert check_alerts(account).passed
+    stats(account, 140, error_rate=0.05)
+    (text,) = check_alerts(account).differences
+    assert "never resolved, but nothing came back until" in text
 
 
 def stats(account: Account, at_s: int, *, error_rate: float) -> None:

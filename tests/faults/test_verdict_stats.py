@@ -160,5 +160,11 @@ def test_an_alert_that_was_over_before_the_breach_or_came_after_it_is_not_its_al
     assert len(in_breach(tmp_path, (1, 3, "firing", "on_time"))) == 1
 
 
+def test_an_alert_that_is_recovering_at_the_breach_does_not_fire_and_one_that_came_back_does(tmp_path: Path) -> None:
+    recovering = ((1, 0, "firing", "on_time"), (2, 1, "recovering", "on_time"))
+    assert len(in_breach(tmp_path, *recovering)) == 1
+    assert in_breach(tmp_path, *recovering, (3, 2, "firing", "on_time"), (4, 3, "recovering", "on_time")) == ()
+
+
 def test_an_alert_that_fired_early_bears_the_time_of_a_later_step(tmp_path: Path) -> None:
     assert in_breach(tmp_path, (1, 4, "firing", "early"), (2, 5, "resolved", "on_time")) == ()

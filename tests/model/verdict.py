@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from pipeline.core import commit_state, records
+from pipeline.core.alert_state import ACTIVE
 from pipeline.core.block import unpack
 from pipeline.core.closed_pane import decode_closed
 from pipeline.core.records import Snapshot
@@ -175,7 +176,7 @@ def alerts_are_whole(said: Said) -> None:
         what = f"{alert_id} ({found[numbers[0]].rule}) has {numbers}"
         require("alert sequences", what, holds=numbers == list(range(1, len(numbers) + 1)))
         last = found[numbers[-1]]
-        over = last.rule in ("silent", "gone") or last.state not in ("pending", "firing")
+        over = last.rule in ("silent", "gone") or last.state not in ACTIVE
         due = last.step_end_ms + LONGEST_EPISODE_MS <= emitted_ms
         require("alerts end", f"{alert_id} ({last.rule}) ends {last.state}", holds=over or not due)
 
