@@ -91,5 +91,6 @@ def worker(role: str, settings: Settings, *, worker_id: str = "") -> Child:
         "PIPELINE_NAMESPACE": settings.namespace,
         "PIPELINE_PARTITIONS": str(settings.partitions),
         "PIPELINE_WORKER_ID": worker_id,
+        **({"PIPELINE_CLICKHOUSE": settings.clickhouse} if settings.clickhouse else {}),
     }
     return Child(role, ["-m", "pipeline.cli.main", role], settings.home, environment)

@@ -22,6 +22,7 @@ from pipeline.core import commit_state
 from pipeline.core.window_config import decode_state
 from pipeline.evaluator import commit
 from pipeline.faust_ext.app import group_of
+from pipeline.lander.kafka_clients import group_of as lander_group
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 
@@ -67,6 +68,11 @@ class Places:
         found = await self._commits("evaluator", self._topics.panes)
         return {number: _evaluator_place(commit.decode(metadata)) for number, metadata in found.items()}
 
+    async def lander(self) -> dict[int, int]:
+        """Return what is committed as landed of `events.operations` by partition; those without commit are left out."""
+        found = await self._offsets(lander_group(self._settings))
+        return {tp.partition: place.offset for tp, place in found.items() if tp.topic == self._topics.operations}
+
     async def ends(self, topic: str) -> dict[int, int]:
         """Return the end offset of each partition of a topic."""
         parts = [TopicPartition(topic, number) for number in range(self._settings.partitions)]
@@ -74,11 +80,14 @@ class Places:
         return {part.partition: end for part, end in found.items()}
 
     async def _commits(self, role: str, topic: str) -> dict[int, str]:
+        found = await self._offsets(group_of(self._settings, role))
+        return {tp.partition: place.metadata for tp, place in found.items() if tp.topic == topic and place.metadata}
+
+    async def _offsets(self, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
         try:
-            found = await self._admin.list_consumer_group_offsets(group_of(self._settings, role))
+            return dict(await self._admin.list_consumer_group_offsets(group))
         except _NOT_YET:
             return {}
-        return {tp.partition: place.metadata for tp, place in found.items() if tp.topic == topic and place.metadata}
 
 
 def _evaluator_place(state: commit.EvaluatorCommit) -> Place:

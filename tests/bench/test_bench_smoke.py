@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import latency, recovery, throughput
+from bench import landing, latency, recovery, throughput
 from bench.figures import Figure
 from bench.report import BEGIN, END, PAGE, markdown, read, replaced, report
 from bench.stage import Stage
@@ -60,6 +60,15 @@ async def test_every_trial_gives_its_alert(on: Stage) -> None:
     for rule in ("critical-error", "error-rate"):
         assert found[f"latency.{rule}.trials"] == 5
         assert 0 < found[f"latency.{rule}.p50"] <= found[f"latency.{rule}.p95"] <= found[f"latency.{rule}.p99"]
+
+
+@pytest.mark.stack
+@pytest.mark.slow
+async def test_a_backlog_lands_and_nothing_is_missing(on: Stage) -> None:
+    found = by_key(await landing.measure(on, records=60_000, series=SERIES))
+    assert 0 < found["landing.events"] <= 60_000
+    assert found["landing.events_per_second"] > 0
+    assert found["landing.clickhouse_cpu"] > 0
 
 
 def test_a_report_becomes_a_table_between_the_markers(tmp_path: Path) -> None:
