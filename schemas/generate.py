@@ -11,6 +11,7 @@ from schemas.alert import Alert
 from schemas.dead_letter import DeadLetter
 from schemas.dead_outcome import DeadOutcome
 from schemas.error import ErrorEvent
+from schemas.notice import NoticeRecord
 from schemas.operation import OperationEvent
 from schemas.sample import SampleEvent
 from schemas.stats import StatsRecord
@@ -22,6 +23,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "sample": SampleEvent,
     "stats": StatsRecord,
     "alert": Alert,
+    "notice": NoticeRecord,
     "dead_letter": DeadLetter,
     "dead_outcome": DeadOutcome,
 }

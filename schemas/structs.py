@@ -1,8 +1,8 @@
 """The records that the pipeline writes, as msgspec structs: the same JSON as the pydantic models, many times faster.
 
-`schemas/alert.py`, `stats.py`, `dead_letter.py` and `dead_outcome.py` are the contract, and say what each field means.
-A test holds that both have the same fields and give the same JSON. Nothing here imports pydantic, so `pipeline/core/`
-may use it.
+`schemas/alert.py`, `stats.py`, `notice.py`, `dead_letter.py` and `dead_outcome.py` are the contract, and say what each
+field means. A test holds that both have the same fields and give the same JSON. Nothing here imports pydantic, so
+`pipeline/core/` may use it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 AlertPhase = Literal["inactive", "pending", "firing", "recovering", "resolved"]
 AlertSeverity = Literal["info", "warning", "error", "critical"]
 Decided = Literal["early", "on_time", "signal"]
+NoticeKind = Literal["firing", "resolved", "repeat", "test", "custom", "heartbeat"]
 DeadEnd = Literal["replayed", "landed", "dropped"]
 
 
@@ -164,13 +165,28 @@ class DeadOutcome(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="dead
     decided_ms: int
 
 
+class NoticeRecord(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="notice", tag_field="type"):
+    """What a webhook is sent about one group of alerts."""
+
+    schema_version: int = 1
+    key: str
+    channel: str
+    group: str
+    kind: NoticeKind
+    severity: AlertSeverity
+    title: str
+    text: str = ""
+    alerts: list[Alert] = []
+    omitted: int = 0
+
+
 _encoder = msgspec.json.Encoder()
 Record = StatsRecord | Alert | DeadLetter | DeadOutcome
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
-def encode(record: Record) -> bytes:
-    """Return a record as JSON, as it goes on its topic. About 5 µs for a stats record of four windows."""
+def encode(record: Record | NoticeRecord) -> bytes:
+    """Return a record as JSON, for its topic or a webhook. About 5 µs for a stats record of four windows."""
     return _encoder.encode(record)
 
 

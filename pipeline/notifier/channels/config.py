@@ -227,7 +227,7 @@ def _secret(field: str, env: str | None, file: str | None) -> SecretName:
 
 def _is_one_address(text: str) -> bool:
     found = getaddresses([text])
-    return text.isprintable() and len(found) == 1 and _ADDRESS.fullmatch(found[0][1]) is not None
+    return text.isprintable() and len(found) == 1 and bool(_ADDRESS.fullmatch(found[0][1])) and found[0][1].isascii()
 
 
 def _check_url(field: str, url: str) -> None:

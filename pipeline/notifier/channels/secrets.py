@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus
 from pipeline.notifier.message import Refused
 
 BLOT = "***"
+LEAST_PART = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,16 @@ def redacted(text: str, secrets: Collection[str]) -> str:
     for spelling in sorted({one for secret in secrets for one in _spellings(secret)}, key=len, reverse=True):
         text = text.replace(spelling, BLOT)
     return text
+
+
+def parts_of_address(url: str) -> list[str]:
+    """Return a secret address, and its parts that may be secrets: receivers echo the path they were asked for."""
+    _, _, rest = url.partition("://")
+    _, _, path = rest.partition("/")
+    path, _, query = path.partition("?")
+    values = [value for pair in query.split("&") for value in (pair, pair.partition("=")[2])]
+    # Short ones are words like `v1`; blotting them out would make what is said hard to read.
+    return [url, *(part for part in (path, query, *path.split("/"), *values) if len(part) >= LEAST_PART)]
 
 
 def _spellings(secret: str) -> Iterator[str]:
