@@ -16,7 +16,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from pipeline.errors import FatalError
 from pipeline.lander.migration_files import Migration, read_migrations, render
-from pipeline.lander.retention import apply_retention
+from pipeline.lander.retention import apply_retention, retention_to_change
 from pipeline.settings import Settings
 
 LOCK_SECONDS = 60
@@ -52,14 +52,21 @@ def migrate(
     """
     wanted = read_migrations() if migrations is None else migrations
     _make_bookkeeping(client, settings, cluster)
+    # Most starts find nothing to do. They must not wait for the lock of one that was killed while it had it.
+    if not _fresh(client, settings, wanted) and not retention_to_change(client, settings, cluster):
+        return []
     with _lock(client, settings.database):
-        applied = _applied(client, settings.database)
-        _check(applied, wanted, settings.database)
-        fresh = [migration for migration in wanted if migration.number not in applied]
+        fresh = _fresh(client, settings, wanted)
         for migration in fresh:
             _apply(client, migration, settings, cluster)
         apply_retention(client, settings, cluster)
     return [migration.file_name for migration in fresh]
+
+
+def _fresh(client: Client, settings: Settings, wanted: list[Migration]) -> list[Migration]:
+    applied = _applied(client, settings.database)
+    _check(applied, wanted, settings.database)
+    return [migration for migration in wanted if migration.number not in applied]
 
 
 def _make_bookkeeping(client: Client, settings: Settings, cluster: str) -> None:

@@ -37,19 +37,26 @@ def intervals(settings: Settings) -> dict[str, str]:
     }
 
 
-def apply_retention(client: Client, settings: Settings, cluster: str = "") -> list[str]:
-    """Alter the tables whose TTL is not what the settings say; return their names."""
-    suffix, on_cluster = ("_local", f"ON CLUSTER '{cluster}'") if cluster else ("", "")
+def retention_to_change(client: Client, settings: Settings, cluster: str = "") -> dict[str, tuple[str, str]]:
+    """Return the tables whose TTL is not what the settings say, with what it is and what it must be."""
+    suffix = "_local" if cluster else ""
     wanted = {f"{table}{suffix}": interval for table, interval in intervals(settings).items()}
     rows = client.query(
         "SELECT name, create_table_query FROM system.tables WHERE database = {database:String}",
         {"database": settings.database},
     ).result_rows
     current = {str(name): match[1] for name, query in rows if (match := _TTL.search(str(query)))}
-    changed = [table for table, interval in wanted.items() if current.get(table, interval) != interval]
-    for table in changed:
+    found = {table: (current.get(table, interval), interval) for table, interval in wanted.items()}
+    return {table: (before, after) for table, (before, after) in found.items() if before != after}
+
+
+def apply_retention(client: Client, settings: Settings, cluster: str = "") -> list[str]:
+    """Alter the tables whose TTL is not what the settings say; return their names."""
+    on_cluster = f"ON CLUSTER '{cluster}'" if cluster else ""
+    changed = retention_to_change(client, settings, cluster)
+    for table, (before, after) in changed.items():
         client.command(
-            f"ALTER TABLE {settings.database}.{table} {on_cluster} MODIFY TTL toDateTime(received_at) + {wanted[table]}"
+            f"ALTER TABLE {settings.database}.{table} {on_cluster} MODIFY TTL toDateTime(received_at) + {after}"
         )
-        log.info("retention of %s changed from %s to %s", table, current[table], wanted[table])
-    return changed
+        log.info("retention of %s changed from %s to %s", table, before, after)
+    return list(changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -67,6 +68,17 @@ def test_the_lock_of_a_dead_migrator_is_taken_away(empty_history: History, monke
     client.command(f"CREATE TABLE {settings.database}.migration_lock (nothing UInt8) ENGINE = Memory")
     monkeypatch.setattr(migrate_module, "LOCK_SECONDS", 1)
     assert len(migrate(client, settings)) == len(read_migrations())
+
+
+def test_a_start_with_nothing_to_migrate_does_not_wait_for_the_lock_of_one_that_was_killed(history: History) -> None:
+    client, settings = history.client, history.settings
+    client.command(f"CREATE TABLE {settings.database}.migration_lock (nothing UInt8) ENGINE = Memory")
+    began = time.monotonic()
+    try:
+        assert migrate(client, settings) == []
+    finally:
+        client.command(f"DROP TABLE {settings.database}.migration_lock SYNC")
+    assert time.monotonic() - began < migrate_module.LOCK_SECONDS / 2
 
 
 def test_every_table_and_view_says_what_it_is(history: History) -> None:
