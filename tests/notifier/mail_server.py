@@ -24,6 +24,7 @@ class Mailbox:
     refuses: dict[str, str] = field(default_factory=dict)
     answer: str = "250 OK"
     hangs: bool = False
+    quits: str = "221 Bye"
     logins: list[tuple[str, str]] = field(default_factory=list)
     password: str = ""
 
@@ -45,6 +46,9 @@ class Mailbox:
             self.taken.append(read)
             self.envelopes.append((str(envelope.mail_from), list(envelope.rcpt_tos)))
         return self.answer
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - likewise
+        return self.quits
 
     def check_login(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, login: Any) -> AuthResult:
         assert isinstance(login, LoginPassword)

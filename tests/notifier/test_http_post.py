@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gzip
 import socket
 from collections.abc import AsyncIterator
@@ -124,6 +126,21 @@ async def test_nothing_is_unpacked(receiver: Receiver, poster: Poster) -> None:
     receiver.will(behave)
     assert len((await poster.post(receiver.url, b"{}", {}, [])).text) <= len(bomb)
     assert receiver.received[0].headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("babble", [b"220 mail.example.com ESMTP\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000])
+async def test_what_does_not_speak_http_is_told(poster: Poster, babble: bytes) -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(babble)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    refused = await refusal(poster, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    assert (str(refused), refused.permanent) == ("127.0.0.1 answered what is not HTTP", False)
+    server.close()
+    await server.wait_closed()
 
 
 async def test_one_that_is_away_and_comes_back(poster: Poster) -> None:

@@ -126,6 +126,12 @@ async def test_one_that_hangs_is_left_and_one_that_is_away_is_tried_again(mailbo
     assert not away.value.permanent
 
 
+async def test_a_server_that_takes_it_and_says_no_goodbye_has_it(mailbox: Mailbox) -> None:
+    mailbox.quits = "421 too late"
+    await email(mailbox.port).send(notification())
+    assert len(mailbox.taken) == 1
+
+
 async def test_what_is_no_mail_server_is_told(mailbox: Mailbox) -> None:
     async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import ssl
 import time
 from collections.abc import Collection, Mapping
@@ -19,6 +20,13 @@ from pipeline.notifier.message import Refused
 ANSWER_BYTES_MAX = 65_536
 SAID_CHARACTERS = 300
 _LATER = {408, 425, 429}
+_UNTRUSTED = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)
+_REASONS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    (_UNTRUSTED, "can't be trusted: its TLS certificate or protocol was not accepted"),
+    ((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError), "closed the connection before it answered"),
+    ((aiohttp.ClientPayloadError,), "broke off its answer"),
+    ((aiohttp.ClientResponseError,), "answered what is not HTTP"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class Poster:
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str], *, answer_counts: bool) -> Answer:
         async with self._opened().post(
             url,
-            data=body,
+            data=io.BytesIO(body),  # in pieces, so that a large one does not hold up everything else
             # Nothing is unpacked, so that a small answer can't become a large one.
             headers={"Content-Type": "application/json; charset=utf-8", "Accept-Encoding": "identity", **headers},
             allow_redirects=False,
@@ -90,14 +98,11 @@ class Poster:
     def _reason(self, error: Exception) -> str:
         if isinstance(error, TimeoutError):
             return f"did not answer within {self._timeout_s:g} s"
-        if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-            return "can't be trusted: its TLS certificate or protocol was not accepted"
-        if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, _UNTRUSTED):
             return f"can't be reached: {error.os_error.strerror or type(error.os_error).__name__}"
-        if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
-            return "closed the connection before it answered"
-        if isinstance(error, aiohttp.ClientPayloadError):
-            return "broke off its answer"
+        for kinds, reason in _REASONS:
+            if isinstance(error, kinds):
+                return reason
         return f"can't be asked: {type(error).__name__}"
 
 

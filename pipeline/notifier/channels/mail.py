@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import ssl
@@ -76,8 +77,14 @@ class EmailChannel:
             start_tls=config.security == "starttls",
             tls_context=None if config.security == "none" else self._tls,
         )
-        async with client:
+        try:
+            await client.connect()
             refused, _ = await client.sendmail(parseaddr(config.sender)[1], list(to), message)
+            # The server has the mail; how it says goodbye changes nothing.
+            with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit()
+        finally:
+            client.close()  # not `quit`, which would wait for a server that hangs
         return {address: (answer.code, said(answer.message, [password])) for address, answer in refused.items()}
 
     def _judge(self, key: str, to: Sequence[str], refused: Mapping[str, tuple[int, str]]) -> None:

@@ -31,6 +31,7 @@ from pipeline.notifier.message import Notification
 from schemas.structs import Alert
 
 SUBJECT_CHARACTERS = 200
+TITLE_CHARACTERS = 500
 COLOURS = {"info": "#1f5fbf", "warning": "#8a5a00", "error": "#b5400f", "critical": "#b00020"}
 """Dark enough for white text on them."""
 OVER_COLOUR = "#1e7145"
@@ -125,7 +126,7 @@ def _labels(alert: Alert) -> list[tuple[str, str]]:
 
 def _fill(message: EmailMessage, notification: Notification, link: str) -> None:
     shown = {
-        "title": one_line(notification.title),
+        "title": cut(one_line(notification.title), TITLE_CHARACTERS),
         "heading": heading(notification),
         "colour": OVER_COLOUR if notification.kind == "resolved" else COLOURS[notification.severity],
         "text": lines(notification.text),

@@ -32,6 +32,8 @@ def quantity(value: float | None, unit: str) -> str:
         return f"{value * 100:.4g} %"
     if unit in ("ms", "s"):
         return duration_text(value if unit == "ms" else value * 1_000)
+    if unit == "factor":
+        return f"{value:.4g} times"
     word = "" if unit == "count" else _PER.get(unit, unit)
     return f"{value:.4g} {word}".rstrip()
 
