@@ -84,6 +84,10 @@ class Topics:
     def control(self) -> str:
         return f"{self.prefix}control"
 
+    @property
+    def notifications(self) -> str:
+        return f"{self.prefix}notifications"
+
     def events(self) -> tuple[str, ...]:
         """The topics that producers write to and the aggregator reads."""
         return (self.operations, self.errors, self.samples)
@@ -123,4 +127,5 @@ def specs(settings: Settings) -> Iterator[TopicSpec]:
     yield TopicSpec(topics.alerts_state, n, "alerts: what is true now, compacted", compact)
     yield TopicSpec(topics.closed_panes, n, "changelog of the table closed_panes", compact)
     yield TopicSpec(topics.windows, n, "changelog of the table windows", compact)
-    yield TopicSpec(topics.control, 1, "rules and thresholds changed at run time, compacted", compact)
+    yield TopicSpec(topics.control, 1, "what is changed at run time, such as silences, compacted", compact)
+    yield TopicSpec(topics.notifications, 1, "what people were told, and what they are to be told, compacted", compact)

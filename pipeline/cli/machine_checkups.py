@@ -20,7 +20,7 @@ from pipeline.errors import FatalError
 from pipeline.rules_file import load_rules
 from pipeline.settings import Settings
 from pipeline.up.runfile import read_running, runfile_path
-from pipeline.up.workers import NAMES
+from pipeline.up.workers import ALWAYS
 
 _PREFIX = "PIPELINE_"
 _LEAST_FREE_BYTES = 1_000_000_000
@@ -136,7 +136,11 @@ def _running(settings: Settings) -> Checkup:
             f"no pipeline runs here (looked in {runfile_path(settings)})",
             "start one with `pipeline up`, or set PIPELINE_KAFKA and PIPELINE_CLICKHOUSE",
         )
-    missing = [name for name in NAMES if not psutil.pid_exists(running.workers.get(name, 0) or -1)]
+    missing = [
+        name
+        for name in dict.fromkeys((*ALWAYS, *running.workers))
+        if not psutil.pid_exists(running.workers.get(name, 0) or -1)
+    ]
     found = f"pid {running.pid}"
     if missing:
         logs = settings.home / "logs"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 from aiokafka.errors import KafkaError
 
+from pipeline.cli.ack import ack
 from pipeline.cli.alerts import alerts
 from pipeline.cli.console import fail, warnings_to_user
 from pipeline.cli.dead import dead
@@ -12,15 +13,17 @@ from pipeline.cli.demo import demo
 from pipeline.cli.doctor import doctor
 from pipeline.cli.ledger import ledger
 from pipeline.cli.new_epoch import new_epoch
+from pipeline.cli.notify import notify
 from pipeline.cli.publish import publish
 from pipeline.cli.reckon import reckon
 from pipeline.cli.repair import repair
+from pipeline.cli.silence import silence
 from pipeline.cli.sql import sql
 from pipeline.cli.stats import stats
 from pipeline.cli.topics import topics
 from pipeline.cli.up import up
 from pipeline.cli.verify import verify
-from pipeline.cli.worker import aggregator, evaluator, lander
+from pipeline.cli.worker import aggregator, evaluator, lander, notifier
 from pipeline.errors import FatalError, RetryableError
 
 app = typer.Typer(
@@ -33,8 +36,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _PANELS = {
-    "Run": (demo, up, aggregator, evaluator, lander),
+    "Run": (demo, up, aggregator, evaluator, lander, notifier),
     "Send": (publish,),
+    "Tell": (ack,),
     "Look": (stats, alerts, sql, topics),
     "Check": (doctor, reckon, ledger, verify, repair, new_epoch),
 }
@@ -42,6 +46,8 @@ for _panel, _commands in _PANELS.items():
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)
 app.add_typer(dead, name="dead", rich_help_panel="Look")
+app.add_typer(notify, name="notify", rich_help_panel="Tell")
+app.add_typer(silence, name="silence", rich_help_panel="Tell")
 
 
 def main() -> None:

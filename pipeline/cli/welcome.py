@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.cli.console import out
 from pipeline.clickhouse_client import parse_address
 from pipeline.up.servers import Servers
-from pipeline.up.workers import NAMES
+from pipeline.up.workers import names
 
 
 def program() -> str:
@@ -47,7 +47,8 @@ def welcome(started: Servers) -> None:
     own = {"Kafka": started.kafka, "ClickHouse": started.clickhouse}
     for name, address in addresses(started):
         out.print(f"{name:<11} {address}{'' if own[name] else '  (named by settings)'}", soft_wrap=True)
-    out.print(f"{'Workers':<11} {', '.join(NAMES)}; logs in {started.settings.home / 'logs'}", soft_wrap=True)
+    workers = ", ".join(names(started.settings))
+    out.print(f"{'Workers':<11} {workers}; logs in {started.settings.home / 'logs'}", soft_wrap=True)
     out.print("\nTry, in another terminal:")
     for command, what in commands():
         out.print(f"  {command}", style="bold", soft_wrap=True, end="")

@@ -1,4 +1,4 @@
-"""`pipeline aggregator`, `evaluator` and `lander`: one process against servers named in settings."""
+"""`pipeline aggregator`, `evaluator`, `lander` and `notifier`: one process against servers named in settings."""
 
 from __future__ import annotations
 
@@ -52,6 +52,14 @@ def lander(supervised: Supervised = False) -> None:
     Several share the partitions. Needs PIPELINE_KAFKA and PIPELINE_CLICKHOUSE, or a running `pipeline up`.
     """
     _run("lander", "pipeline.lander.service", ("kafka", "clickhouse"), supervised)
+
+
+def notifier(supervised: Supervised = False) -> None:
+    """Run one notifier: people are told of alerts, by the channels of PIPELINE_NOTIFICATIONS.
+
+    Of several one works and the others stand by. Needs PIPELINE_KAFKA, or a running `pipeline up`.
+    """
+    _run("notifier", "pipeline.notifier.service", ("kafka",), supervised)
 
 
 def _run(name: str, module: str, needs: tuple[str, ...], supervised: bool) -> None:

@@ -13,7 +13,8 @@ from ruamel.yaml.comments import CommentedMap
 from pipeline.core.notices.maintenance import DAYS, MaintenanceWindow
 from pipeline.core.notices.plan import CRITICAL_HIDES_MILDER, DEFAULT_GROUP_BY, HOUR_MS, Inhibition, Plan, Route
 from pipeline.errors import FatalError
-from pipeline.notifier.channels_section import ChannelEntry, read_channel
+from pipeline.notifier.channels.config import ChannelConfig
+from pipeline.notifier.channels_section import read_channel
 from pipeline.notifier.yaml_fields import Fields, NotificationsFileError, parse_yaml, words
 from pipeline.rules_values import duration_ms, flag, long_duration_ms, rule_name
 from pipeline.rules_words import Problem, describe
@@ -32,7 +33,7 @@ class Notifications:
     """What the file says: who is told of what, and the channels in the order of the file."""
 
     plan: Plan
-    channels: tuple[ChannelEntry, ...]
+    channels: tuple[ChannelConfig, ...]
 
 
 def load_notifications(path: Path) -> Notifications:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pipeline.embedded.clickhouse import EmbeddedClickHouse
 from pipeline.embedded.kafka import EmbeddedKafka
 from pipeline.errors import FatalError
+from pipeline.notifier.notifications_file import load_notifications
 from pipeline.rules_file import load_rules
 from pipeline.settings import Settings
 
@@ -47,10 +48,12 @@ def servers(settings: Settings, tell: Callable[[str], None]) -> Iterator[Servers
     """Start the servers that the settings do not name, and stop them when the body ends.
 
     Not asynchronous on purpose: Ctrl-C in the middle of a download or a start ends it there and then. Raises
-    FatalError with the way out when one cannot start, such as a port that is taken, and for a rules file with
-    mistakes: nothing is started then.
+    FatalError with the way out when one cannot start, such as a port that is taken, and for a rules or notifications
+    file with mistakes: nothing is started then.
     """
     load_rules(settings.rules, settings.windows)
+    if settings.notifications is not None:
+        load_notifications(settings.notifications)
     with ExitStack() as started:
         kafka = clickhouse = None
         found = {}

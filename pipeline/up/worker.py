@@ -136,6 +136,7 @@ def _environment(settings: Settings, name: str) -> dict[str, str]:
         "PIPELINE_KAFKA": settings.kafka,
         "PIPELINE_CLICKHOUSE": settings.clickhouse,
         "PIPELINE_RULES": settings.rules,
+        "PIPELINE_NOTIFICATIONS": settings.notifications,
     }
     named = {name: str(value) for name, value in found.items() if value}
     return {**os.environ, **named, "PIPELINE_HOME": str(settings.home), "PYTHONUNBUFFERED": "1"}

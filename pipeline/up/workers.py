@@ -1,4 +1,4 @@
-"""The three workers together: started, watched, stopped; and the file that says where everything is."""
+"""The workers together: started, watched, stopped; and the file that says where everything is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from pipeline.settings import Settings
 from pipeline.up.runfile import remove_running, write_running
 from pipeline.up.worker import Worker
 
-NAMES = ("aggregator", "evaluator", "lander")
+ALWAYS = ("aggregator", "evaluator", "lander")
+
+
+def names(settings: Settings) -> tuple[str, ...]:
+    """Return the workers of a pipeline; a notifier only where there is a notifications file."""
+    return (*ALWAYS, *(("notifier",) if settings.notifications else ()))
 
 
 @asynccontextmanager
@@ -28,7 +33,7 @@ async def workers(
         pids = {worker.name: worker.pid for worker in running if worker.pid}
         write_running(settings, settings.kafka or "", settings.clickhouse or "", pids)
 
-    running += [Worker(name, settings, tell, changed) for name in NAMES]
+    running += [Worker(name, settings, tell, changed) for name in names(settings)]
     changed()
     try:
         async with asyncio.TaskGroup() as group:

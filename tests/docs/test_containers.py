@@ -24,7 +24,7 @@ def with_defaults(text: str) -> str:
 
 
 def test_the_processes_of_the_pipeline_are_all_there() -> None:
-    assert {"aggregator", "evaluator", "lander"} <= set(OWN)
+    assert {"aggregator", "evaluator", "lander", "notifier"} <= set(OWN)
 
 
 @pytest.mark.parametrize("name", OWN)

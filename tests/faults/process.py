@@ -15,7 +15,7 @@ from typing import Self
 
 from pipeline.settings import Settings
 
-_AT_WORK = {"aggregator": "owns [1-9]", "evaluator": "owns [1-9]", "lander": "landing from"}
+_AT_WORK = {"aggregator": "owns [1-9]", "evaluator": "owns [1-9]", "lander": "landing from", "notifier": "notifying of"}
 
 
 class WorkerProcess:
@@ -43,6 +43,7 @@ class WorkerProcess:
             "PIPELINE_DATABASE": settings.database,
             "PIPELINE_WORKER_ID": worker_id,
             **({"PIPELINE_CLICKHOUSE": settings.clickhouse} if settings.clickhouse else {}),
+            **({"PIPELINE_NOTIFICATIONS": str(settings.notifications)} if settings.notifications else {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
 

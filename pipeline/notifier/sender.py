@@ -1,0 +1,136 @@
+"""One channel's task: takes what waits, sends it, and says how that went. A dead channel holds up nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Protocol
+
+from pipeline.core.notices.delivery import Delivery
+from pipeline.core.notices.lane import Lane, Limits
+from pipeline.notifier.message import Channel, Refused
+
+_LOOK_SECONDS = 0.2
+_GRAINS = 1_000_000
+
+log = logging.getLogger(__name__)
+
+
+class ChannelLimits(Protocol):
+    """What a channel's configuration says about how it is used."""
+
+    @property
+    def timeout_s(self) -> float:
+        """Of one attempt."""
+        ...
+
+    @property
+    def attempts(self) -> int:
+        """Then a message is undelivered."""
+        ...
+
+    @property
+    def per_minute(self) -> int:
+        """Messages, at most."""
+        ...
+
+
+class Sender:
+    """Sends the deliveries of one channel, one at a time.
+
+    `report` writes down how an attempt went; the next one waits for that. `previous` gives what the provider called the
+    last message of a delivery's group.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        limits: ChannelLimits,
+        report: Callable[[Delivery], Awaitable[None]],
+        previous: Callable[[Delivery], str | None],
+    ) -> None:
+        self.lane = Lane(Limits(attempts=limits.attempts, per_minute=limits.per_minute))
+        self._channel = channel
+        self._timeout_s = limits.timeout_s
+        self._report = report
+        self._previous = previous
+        self._woken = asyncio.Event()
+        self._leaving = False
+        self._was_limited = False
+
+    def wake(self) -> None:
+        """Look at once: there is something to send."""
+        self._woken.set()
+
+    def leave(self) -> None:
+        """Begin no other attempt."""
+        self._leaving = True
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send until told to leave."""
+        while not self._leaving:
+            for old in self.lane.given_up(now_ms()):
+                log.error("%s is undelivered on %s: %s", old.key, old.channel, old.answer)
+                await self._report(old)
+            delivery = self.lane.next(now_ms())
+            self._note_limit()
+            if delivery is None:
+                await self._wait()
+            else:
+                await self._report(await self._attempt(delivery))
+
+    async def _wait(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), _LOOK_SECONDS)
+        except TimeoutError:
+            return
+        self._woken.clear()
+
+    async def _attempt(self, delivery: Delivery) -> Delivery:
+        message = replace(delivery.notification, previous=self._previous(delivery))
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                reference = await self._channel.send(message)
+        except Refused as refused:
+            return self._refused(delivery, refused)
+        except TimeoutError:
+            return self._failed(delivery, f"no answer within {self._timeout_s:g} s")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other messages and channels go on; it is logged
+            return self._failed(delivery, type(error).__name__)  # its text may hold an address that is a secret
+        log.info("told %s of %s (%s)", delivery.channel, message.title, delivery.key)
+        return self.lane.delivered(delivery, now_ms(), reference)
+
+    def _refused(self, delivery: Delivery, refused: Refused) -> Delivery:
+        if refused.permanent:
+            log.error("%s will not take %s, it is undelivered: %s", delivery.channel, delivery.key, refused)
+            return self.lane.refused(delivery, now_ms(), str(refused))
+        after_s = refused.retry_after_s
+        return self._failed(delivery, str(refused), None if after_s is None else int(after_s * 1_000))
+
+    def _failed(self, delivery: Delivery, answer: str, retry_after_ms: int | None = None) -> Delivery:
+        jitter = secrets.randbelow(_GRAINS) / _GRAINS
+        failed = self.lane.failed(delivery, now_ms(), answer, jitter, retry_after_ms=retry_after_ms)
+        if failed.state == "undelivered":
+            log.error("%s is undelivered on %s after %d attempts: %s", *_named(failed), failed.attempts, answer)
+        else:
+            log.warning("%s was not taken by %s, attempt %d: %s", *_named(failed), failed.attempts, answer)
+        return failed
+
+    def _note_limit(self) -> None:
+        if self.lane.limited and not self._was_limited:
+            log.warning("RATE_LIMITED: %s has had as many messages as it may in a minute", self._channel.name)
+        self._was_limited = self.lane.limited
+
+
+def _named(delivery: Delivery) -> tuple[str, str]:
+    return delivery.key, delivery.channel
+
+
+def now_ms() -> int:
+    """Return the time."""
+    return time.time_ns() // 1_000_000
