@@ -35,6 +35,9 @@ LAND_ON_SECONDS = 5.0
 
 Else members that join and leave every few seconds would stop all progress: each rebalance would let a batch go.
 """
+PATIENCE_SECONDS = 30.0
+"""How long a full batch waits for the one before it until partitions are paused: pausing drops what aiokafka has
+fetched ahead, which would have to be fetched again for every batch of a backlog."""
 _POLL_MS = 50
 _LOST_OWNERSHIP = (CommitFailedError, IllegalStateError, RebalanceInProgressError)
 
@@ -59,6 +62,7 @@ class Loop:
         self._inserter = inserter
         self._gathering: Batch[TopicPartition] = Batch()
         self._landing: asyncio.Task[None] | None = None
+        self._full_since_s: float | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Land batches until `stop` is set, then what has gathered; that last one only if ClickHouse takes it soon."""
@@ -72,7 +76,12 @@ class Loop:
         if not await ownership.check(self._consumer):
             return
         generation = ownership.generation
-        self._pause(paused=self._gathering.is_full(rows))
+        full = self._gathering.is_full(rows)
+        self._full_since_s = (self._full_since_s or time.monotonic()) if full else None
+        if self._full_since_s is not None and time.monotonic() - self._full_since_s < PATIENCE_SECONDS:
+            await asyncio.sleep(_POLL_MS / 1_000)
+            return
+        self._pause(paused=full)
         # Polled even when everything is paused: a consumer that stops polling is put out of its group.
         fetched = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=self._gathering.room(rows))
         if generation == ownership.generation:

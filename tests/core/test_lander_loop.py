@@ -119,3 +119,35 @@ async def test_a_rebalance_in_the_middle_of_a_stop_ends_neither_in_an_error() ->
     inserter.let.set()
     await finishing
     assert consumer.done == [{KEPT: 8}]
+
+
+class PausingConsumer(CommittingConsumer):
+    """Counts polls, and knows what is paused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.polls = 0
+        self.stopped: set[TopicPartition] = set()
+
+    def paused(self) -> set[TopicPartition]:
+        return self.stopped
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        self.stopped = self.stopped | set(partitions)
+
+    async def getmany(self, **_: Any) -> dict[TopicPartition, Any]:
+        self.polls += 1
+        return {}
+
+
+@pytest.mark.parametrize(("patience_seconds", "polls"), [(60.0, 0), (0.0, 2)])
+async def test_a_full_batch_keeps_what_was_fetched_ahead_for_a_while_and_then_polls_with_everything_paused(
+    monkeypatch: pytest.MonkeyPatch, patience_seconds: float, polls: int
+) -> None:
+    monkeypatch.setattr(loop_module, "PATIENCE_SECONDS", patience_seconds)
+    consumer = PausingConsumer()
+    loop = Loop(Settings(batch_rows=1), consumer, None, None)  # type: ignore[arg-type]  # nothing is landed here
+    loop._gathering.add({KEPT: records("events.operations", [operation()])}, 0)
+    for _ in range(2):
+        await loop._fetch()
+    assert (consumer.polls, bool(consumer.stopped)) == (polls, polls > 0)
