@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -16,27 +17,35 @@ from pipeline.rules_fields import read_rule
 from pipeline.rules_words import Problem, describe, unknown_word
 
 DEFAULT_FILE = "default_rules.yaml"
+PRESETS_FOLDER = "presets"
+DEFAULTS = "defaults"
+PRESET = "preset:"
+"""What PIPELINE_RULES begins with where it names no file but presets, joined by +."""
+
+_EXAMPLE = "a rules file is `rules:` with a list under it, of which each has name, type and severities"
 
 
 class RulesFileError(FatalError):
-    """A rules file that can't be used: all its mistakes, one a line, each as ``file:line: what``."""
+    """A rules file (or `what` else has rules in it) that can't be used: all mistakes, each as ``file:line: text``."""
 
-    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
+    def __init__(self, file: str, problems: Iterable[Problem], what: str = "rules file") -> None:
         self.file = file
         self.problems = sorted(problems)
         lines = "\n".join(f"{file}:{problem.line}: {problem.text}" for problem in self.problems)
         count = len(self.problems)
-        super().__init__(f"{lines}\n{count} mistake{'s' if count > 1 else ''} in the rules file")
+        super().__init__(f"{lines}\n{count} mistake{'s' if count > 1 else ''} in the {what}")
 
 
 def load_rules(path: Path | None, windows: Sequence[str]) -> list[Rule]:
-    """Return the rules in a file that are enabled; the default rules for None.
+    """Return the rules in a file that are enabled, or in presets (``preset:NAME+NAME``); the default rules for None.
 
     `windows` are the windows that the pipeline keeps. Raises RulesFileError with all mistakes at once, and FatalError
-    if the file can't be read.
+    if the file can't be read. Default rules that name a window that is not kept are left out.
     """
     if path is None:
-        return parse_rules(files("pipeline").joinpath(DEFAULT_FILE).read_text("utf-8"), DEFAULT_FILE, windows)
+        return _defaults(windows)
+    if str(path).startswith(PRESET):
+        return _of_presets(str(path).removeprefix(PRESET).split("+"), windows)
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -44,19 +53,71 @@ def load_rules(path: Path | None, windows: Sequence[str]) -> list[Rule]:
     return parse_rules(text, str(path), windows)
 
 
+def _defaults(windows: Sequence[str]) -> list[Rule]:
+    return _parse(files("pipeline").joinpath(DEFAULT_FILE).read_text("utf-8"), DEFAULT_FILE, windows, kept_only=True)
+
+
+def presets() -> dict[str, str]:
+    """Return what each preset says of itself by its name: the comment that it begins with."""
+    found = {DEFAULTS: "What holds when no file is named."}
+    for file in sorted(files("pipeline").joinpath(PRESETS_FOLDER).iterdir(), key=lambda file: file.name):
+        comment = takewhile(lambda line: line.startswith("#"), file.read_text("utf-8").splitlines())
+        found[file.name.removesuffix(".yaml")] = " ".join(line.removeprefix("# ") for line in comment)
+    return found
+
+
+def _of_presets(names: Sequence[str], windows: Sequence[str]) -> list[Rule]:
+    known, rules = presets(), dict[str, Rule]()
+    for name in names:
+        if name not in known:
+            raise FatalError(f"there is no preset {name!r}; there is {', '.join(PRESET + one for one in known)}")
+        for rule in _defaults(windows) if name == DEFAULTS else _of_preset(name, windows):
+            if rule.name in rules:
+                raise FatalError(f"presets {' and '.join(names)} both have a rule {rule.name}: copy them into one file")
+            rules[rule.name] = rule
+    return list(rules.values())
+
+
+def _of_preset(name: str, windows: Sequence[str]) -> list[Rule]:
+    file = f"{PRESETS_FOLDER}/{name}.yaml"
+    return parse_rules(files("pipeline").joinpath(file).read_text("utf-8"), file, windows)
+
+
 def parse_rules(text: str, file: str, windows: Sequence[str]) -> list[Rule]:
     """Return the enabled rules in YAML text; `file` is for messages. Raises RulesFileError."""
-    mappings, problems = _mappings(_parse_yaml(text, file), file)
+    return _parse(text, file, windows, kept_only=False)
+
+
+def _parse(text: str, file: str, windows: Sequence[str], *, kept_only: bool) -> list[Rule]:
+    items, problems = _items(parse_yaml(text, file), file)
+    rules, found = read_rules(items, windows, kept_only=kept_only)
+    if problems + found:
+        raise RulesFileError(file, problems + found)
+    return rules
+
+
+def read_rules(
+    items: CommentedSeq, windows: Sequence[str], *, kept_only: bool = False
+) -> tuple[list[Rule], list[Problem]]:
+    """Return the enabled rules in a list of a YAML file, and every mistake in it.
+
+    `kept_only` passes over those that name a window that is not kept, which is a mistake else.
+    """
     rules: list[Rule] = []
+    problems: list[Problem] = []
     named: dict[object, int] = {}
-    for fields, line in mappings:
+    for number, fields in enumerate(items):
+        line = items.lc.item(number)[0] + 1
+        if not isinstance(fields, CommentedMap):
+            problems.append(Problem(line, f"found {describe(fields)}; {_EXAMPLE}"))
+            continue
+        if kept_only and fields.get("window", windows[0]) not in windows:
+            continue
         rule, found = read_rule(fields, line, windows)
         problems += found + _taken(fields, line, named)
         if rule is not None and fields.get("enabled", True):
             rules.append(rule)
-    if problems:
-        raise RulesFileError(file, problems)
-    return rules
+    return rules, problems
 
 
 def _taken(fields: CommentedMap, line: int, named: dict[object, int]) -> list[Problem]:
@@ -67,23 +128,23 @@ def _taken(fields: CommentedMap, line: int, named: dict[object, int]) -> list[Pr
     return [Problem(fields.lc.key("name")[0] + 1, f"name {name!r} is taken by the rule in line {named[name]}")]
 
 
-def _parse_yaml(text: str, file: str) -> object:
+def parse_yaml(text: str, file: str, what: str = "rules file") -> object:
+    """Return a YAML document with its lines; RulesFileError for what is not YAML."""
     try:
         return YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         # Only the first line says what is wrong; what may follow is about the library's settings.
-        what = str(error.problem or error.context).splitlines()[0]
-        raise RulesFileError(file, [Problem(mark.line + 1 if mark else 1, f"not valid YAML: {what}")]) from None
+        why = str(error.problem or error.context).splitlines()[0]
+        raise RulesFileError(file, [Problem(mark.line + 1 if mark else 1, f"not valid YAML: {why}")], what) from None
     except YAMLError as error:
-        raise RulesFileError(file, [Problem(1, f"not valid YAML: {str(error).splitlines()[0]}")]) from None
+        raise RulesFileError(file, [Problem(1, f"not valid YAML: {str(error).splitlines()[0]}")], what) from None
 
 
-def _mappings(document: object, file: str) -> tuple[list[tuple[CommentedMap, int]], list[Problem]]:
-    """Return the mapping and the line of each rule, and what else the file holds that is no rule."""
-    example = "a rules file is `rules:` with a list under it, of which each has name, type and severities"
+def _items(document: object, file: str) -> tuple[CommentedSeq, list[Problem]]:
+    """Return the list of rules, and what else the file holds."""
     if not isinstance(document, CommentedMap):
-        raise RulesFileError(file, [Problem(1, f"found {describe(document)}; {example}")])
+        raise RulesFileError(file, [Problem(1, f"found {describe(document)}; {_EXAMPLE}")])
     problems = [
         Problem(document.lc.key(key)[0] + 1, unknown_word("key", key, ["rules"])) for key in document if key != "rules"
     ]
@@ -91,13 +152,6 @@ def _mappings(document: object, file: str) -> tuple[list[tuple[CommentedMap, int
     if not isinstance(items, CommentedSeq):
         if "rules" in document or not problems:
             line = document.lc.key("rules")[0] + 1 if "rules" in document else 1
-            problems.append(Problem(line, f"rules: found {describe(items)}; {example}"))
+            problems.append(Problem(line, f"rules: found {describe(items)}; {_EXAMPLE}"))
         raise RulesFileError(file, problems)
-    found: list[tuple[CommentedMap, int]] = []
-    for number, item in enumerate(items):
-        line = items.lc.item(number)[0] + 1
-        if isinstance(item, CommentedMap):
-            found.append((item, line))
-        else:
-            problems.append(Problem(line, f"found {describe(item)}; {example}"))
-    return found, problems
+    return items, problems

@@ -102,10 +102,10 @@ class Settings(BaseSettings):
     series_max: int = Field(2_000, ge=1, description="Operations per source partition and pane; more overflow.")
     services_max: int = Field(256, ge=1, description="Services per source partition and pane; more overflow.")
     slow_threshold_ms: float = Field(1_000, gt=0, description="A call is slow from this duration on (in stats).")
-    rules: Path | None = Field(None, description="Rules file (YAML). Unset: the defaults.")
     notifications: Path | None = Field(
         None, description="Notifications file (YAML): who is told of alerts, and how. Unset: nobody is."
     )
+    rules: Path | None = Field(None, description="Rules file (YAML), or presets: preset:NAME[+NAME]. Unset: defaults.")
 
     batch_rows: int = Field(50_000, ge=1, description="Rows in one insert into ClickHouse, at most.")
     batch_ms: int = Field(1_000, ge=10, description="How long rows wait for one insert, at most.")

@@ -17,6 +17,7 @@ from pipeline.cli.notify import notify
 from pipeline.cli.publish import publish
 from pipeline.cli.reckon import reckon
 from pipeline.cli.repair import repair
+from pipeline.cli.rules import rules
 from pipeline.cli.silence import silence
 from pipeline.cli.sql import sql
 from pipeline.cli.stats import stats
@@ -48,6 +49,7 @@ for _panel, _commands in _PANELS.items():
 app.add_typer(dead, name="dead", rich_help_panel="Look")
 app.add_typer(notify, name="notify", rich_help_panel="Tell")
 app.add_typer(silence, name="silence", rich_help_panel="Tell")
+app.add_typer(rules, name="rules", rich_help_panel="Check")
 
 
 def main() -> None:

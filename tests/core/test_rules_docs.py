@@ -6,17 +6,39 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.alert_reasons import Notice
-from pipeline.rules_file import RulesFileError, load_rules, parse_rules
+from pipeline.rehearsal.outcome import compare
+from pipeline.rehearsal.perform import perform
+from pipeline.rehearsal.script_file import parse_script
+from pipeline.rules_file import RulesFileError, load_rules, parse_rules, presets
 from pipeline.rules_types import KEYS
+from pipeline.settings import Settings
 
 DOCS = (Path(__file__).parents[2] / "docs" / "alerting.md").read_text("utf-8")
 WINDOWS = ("1m", "5m", "15m", "1h")
-EXAMPLES = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
+BLOCKS = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
+EXAMPLES = [block for block in BLOCKS if block.startswith("rules:")]
+SCRIPTS = [block for block in BLOCKS if "\nevents:" in block]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_every_example_of_rules_is_loaded(example: str) -> None:
     assert parse_rules(example, "docs/alerting.md", WINDOWS)
+
+
+def test_there_is_no_example_of_anything_else() -> None:
+    assert [block for block in BLOCKS if block not in EXAMPLES and block not in SCRIPTS] == []
+
+
+@pytest.mark.parametrize("text", SCRIPTS, ids=range(len(SCRIPTS)))
+def test_every_example_of_a_test_comes_true(text: str) -> None:
+    script = parse_script(text, Path("docs/alerting.md"), Settings())
+    lines = compare(script.expected, perform(script, Settings()), only=script.only)
+    assert [line for line in lines if line.verdict != "as expected"] == []
+
+
+def test_every_preset_is_listed_and_no_other() -> None:
+    section = DOCS.split("**Presets**")[1].split("A mistake in the file")[0]
+    assert re.findall(r"^\| `preset:([\w-]+)`", section, re.MULTILINE) == list(presets())
 
 
 def test_the_examples_show_every_type() -> None:
@@ -35,7 +57,7 @@ def test_every_reason_is_explained_and_no_other() -> None:
 
 
 def test_the_default_rules_are_listed() -> None:
-    section = DOCS.split("## What can be watched")[0]
+    section = DOCS.split("**Presets**")[0]
     assert re.findall(r"^\| `([\w-]+)`", section, re.MULTILINE) == [rule.name for rule in load_rules(None, WINDOWS)]
 
 

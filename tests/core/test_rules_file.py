@@ -5,6 +5,7 @@ import pytest
 from pipeline.core.rules import (
     Absence,
     CriticalError,
+    ErrorCount,
     ErrorRate,
     Match,
     ResponseTime,
@@ -48,6 +49,7 @@ def test_the_default_rules_are_those_of_the_five_systems() -> None:
         SuccessRate(),
         ResponseTime(statistic="percentile", quantile=0.95),
         SlowOperations(slow_from_us=1_000_000),
+        ErrorCount(),
         CriticalError(),
         Absence(),
     ]
@@ -56,6 +58,7 @@ def test_the_default_rules_are_those_of_the_five_systems() -> None:
     assert rules["response-time"].thresholds == (Threshold("warning", 1_000_000), Threshold("critical", 2_000_000))
     assert rules["slow-operations"].thresholds == (Threshold("warning", 3), Threshold("critical", 10))
     assert rules["system-down"].thresholds == (Threshold("critical", 120_000),)
+    assert (rules["error-count"].thresholds, rules["error-count"].window) == ((Threshold("warning", 10),), "1h")
     assert rules["system-down"].group_by == "service"
     assert {rule.cooldown_ms for rule in rules.values()} == {300_000}
     assert [rules[name].min_samples for name in ("error-rate", "response-time", "success-rate")] == [20, 20, 20]
