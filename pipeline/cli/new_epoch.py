@@ -19,6 +19,7 @@ from pipeline.cli.group_offsets import Committed, committed_by, members_of
 from pipeline.cli.topic_reader import unreachable
 from pipeline.epochs import KEY, Epochs, encoded, known_epochs, remade
 from pipeline.errors import FatalError
+from pipeline.kafka_answers import refuse_failed_answers
 from pipeline.settings import Settings
 from pipeline.topic_admin import ensure_topics
 from pipeline.topic_ids import topic_ids
@@ -66,6 +67,7 @@ def new_epoch(
 
 
 async def _new_epoch(settings: Settings, named: list[str], dry_run: bool) -> Plan:
+    refuse_failed_answers()
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
     try:
         await admin.start()

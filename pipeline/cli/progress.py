@@ -14,6 +14,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 from pipeline.cli.topic_reader import unreachable
 from pipeline.core.commit_state import CommitState
 from pipeline.evaluator.commit import EvaluatorCommit
+from pipeline.kafka_answers import refuse_failed_answers
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 
@@ -108,6 +109,7 @@ class Progress:
 @asynccontextmanager
 async def progress_of(settings: Settings) -> AsyncIterator[Progress]:
     """Give a `Progress`; raises FatalError where Kafka cannot be reached."""
+    refuse_failed_answers()
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka, request_timeout_ms=10_000)
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, group_id=None, request_timeout_ms=10_000)
     try:

@@ -30,6 +30,7 @@ from faust.types import TP
 from pipeline.epochs import remade_message
 from pipeline.errors import BlockedError
 from pipeline.faust_ext.batch import Batch, message_of
+from pipeline.kafka_answers import refuse_failed_answers
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust
     mundane_level = "debug"  # at which mode tells of starting and stopping
 
     def _create_worker_consumer(self, transport: Any) -> Any:
+        refuse_failed_answers()
         consumer = super()._create_worker_consumer(transport)
         # Read when the consumer starts; Faust offers no setting for them.
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001

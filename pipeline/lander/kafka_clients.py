@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
+from pipeline.kafka_answers import refuse_failed_answers
 from pipeline.membership import instance_id
 from pipeline.settings import Settings
 from pipeline.topics import RECORD_BYTES, topics_of
@@ -29,6 +30,7 @@ def group_of(settings: Settings) -> str:
 
 def make_consumer(settings: Settings) -> AIOKafkaConsumer:
     """Return a consumer that is not started. It commits nothing by itself."""
+    refuse_failed_answers()
     partitions = settings.partitions * (len(landed_topics(settings)) - 2) + 2  # dead and late have one each
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka,

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from pipeline.errors import FatalError
+from pipeline.kafka_answers import refuse_failed_answers
 from pipeline.membership import instance_id
 from pipeline.notifier.journal import Journal, group_of, read_book
 from pipeline.notifier.making import made_channels
@@ -98,6 +99,7 @@ async def _one_session(
 
 
 def _consumer(settings: Settings) -> AIOKafkaConsumer:
+    refuse_failed_answers()
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka,
         group_id=group_of(settings),

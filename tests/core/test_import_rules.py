@@ -9,7 +9,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-FOUNDATION = {"errors", "settings", "topics", "topic_admin", "topic_ids", "epochs", "membership", "clickhouse_client"}
+FOUNDATION = {
+    "errors",
+    "settings",
+    "topics",
+    "topic_admin",
+    "topic_ids",
+    "epochs",
+    "membership",
+    "kafka_answers",
+    "clickhouse_client",
+}
 RULES_FILE = {
     "rules_file",
     "rules_fields",
@@ -34,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "topic_admin": {"errors", "settings", "topics"},
     "topic_ids": set(),
     "membership": set(),
+    "kafka_answers": set(),
     "epochs": {"errors", "settings", "topics", "topic_ids"},
     "clickhouse_client": {"errors", "settings"},
     "schemas": set(),
