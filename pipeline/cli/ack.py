@@ -17,7 +17,6 @@ from pipeline.core.notices import ordering
 from pipeline.core.notices.orders import Acknowledgement, Orders
 from pipeline.errors import FatalError
 from pipeline.notifier.ordering import read_orders, write_orders
-from pipeline.settings import Settings
 
 
 def ack(
@@ -39,17 +38,13 @@ def ack(
         _list(orders, as_json=as_json)
         return
     order = _ended(orders, name, by) if ending else _begun(orders, name, lasts, until, by, comment)
-    asyncio.run(_write(settings, order))
+    asyncio.run(write_orders(settings, [order], orders.outdated(now_ms())))
     if as_json:
         print_json(order)
     elif ending:
         say(f"{name} is no longer acknowledged.")
     else:
         say(f"{name} is acknowledged by {order.author}, {span_text(order.starts_ms, order.ends_ms)}.")
-
-
-async def _write(settings: Settings, order: Acknowledgement) -> None:
-    await write_orders(settings, [order])
 
 
 def _begun(orders: Orders, name: str, lasts: str, until: str, by: str, comment: str) -> Acknowledgement:

@@ -19,6 +19,7 @@ from pipeline.core.notices.matching import FIELDS, Matcher, shown
 from pipeline.core.notices.orders import Silence
 from pipeline.errors import FatalError
 from pipeline.notifier.ordering import read_orders, write_orders
+from pipeline.settings import Settings
 
 silence = typer.Typer(no_args_is_help=True, help="Silences: keep people from being told of alerts for a while.")
 
@@ -53,7 +54,7 @@ def add(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    asyncio.run(write_orders(settings, [order]))
+    asyncio.run(_add(settings, order))
     if as_json:
         print_json(order)
     else:
@@ -97,6 +98,11 @@ def end(
         raise FatalError(f"Silence {name}: {error} ({moment(order.ends_ms)}).") from None
     asyncio.run(write_orders(settings, [order]))
     say(f"Silence {name} has ended.")
+
+
+async def _add(settings: Settings, order: Silence) -> None:
+    orders = await read_orders(settings)
+    await write_orders(settings, [order], orders.outdated(now_ms()))
 
 
 def _matchers(texts: list[str]) -> tuple[Matcher, ...]:

@@ -8,7 +8,7 @@ from secrets import token_hex
 
 from pipeline.core.notices.notification import Kind, Notification
 from pipeline.core.notices.plan import Plan
-from pipeline.notifier.message import Refused
+from pipeline.notifier.attempt import attempt
 from pipeline.notifier.session import Told
 from schemas.structs import Alert, AlertSeverity
 
@@ -39,22 +39,13 @@ async def send_now(channels: Mapping[str, Told], notification: Notification) -> 
 
 async def _send(told: Told, notification: Notification) -> str:
     answer = ""
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            await asyncio.sleep(_WAIT_SECONDS * attempt)
-        try:
-            async with asyncio.timeout(told.limits.timeout_s):
-                await told.channel.send(notification)
-        except Refused as refused:
-            answer = str(refused)
-            if refused.permanent:
-                break
-        except TimeoutError:
-            answer = f"no answer within {told.limits.timeout_s:g} s"
-        except OSError as error:
-            answer = type(error).__name__
-        else:
-            return ""
+    for number in range(ATTEMPTS):
+        if number:
+            await asyncio.sleep(_WAIT_SECONDS * number)
+        made = await attempt(told.channel, notification, told.limits.timeout_s)
+        answer = made.answer
+        if made.permanent or not answer:
+            break
     return answer
 
 

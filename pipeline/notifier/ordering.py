@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aiokafka import AIOKafkaProducer
 
 from pipeline.core.notices.orders import Order, Orders, encode_order, order_key
@@ -21,10 +23,13 @@ async def read_orders(settings: Settings) -> Orders:
     return orders
 
 
-async def write_orders(settings: Settings, orders: list[Order]) -> None:
-    """Write orders; returns when Kafka has them. A running notifier knows them a moment later."""
+async def write_orders(settings: Settings, orders: list[Order], outdated: Iterable[str] = ()) -> None:
+    """Write orders, and delete outdated ones by their keys; returns when Kafka has it all.
+
+    A running notifier knows them a moment later.
+    """
+    records: dict[str, bytes | None] = dict.fromkeys(outdated)
+    records |= {order_key(order): encode_order(order) for order in orders}
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka, acks="all", enable_idempotence=True) as producer:
-        for order in orders:
-            await producer.send_and_wait(
-                topics_of(settings).control, encode_order(order), key=order_key(order).encode(), partition=0
-            )
+        for key, value in records.items():
+            await producer.send_and_wait(topics_of(settings).control, value, key=key.encode(), partition=0)

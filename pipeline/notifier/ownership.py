@@ -48,13 +48,10 @@ class OldestTakesAll(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokaf
 
 
 class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
-    """Told by aiokafka about every rebalance.
-
-    `lost` is set when this process has to leave off; a rebalance then waits a few seconds until it has.
-    """
+    """Told by aiokafka about every rebalance, which waits a few seconds until the session has ended."""
 
     def __init__(self) -> None:
-        self.lost = asyncio.Event()
+        self._lost = asyncio.Event()
         self._owned = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -62,7 +59,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
     async def on_partitions_revoked(self, _: set[TopicPartition]) -> None:
         """Have the session end."""
         self._owned.clear()
-        self.lost.set()
+        self._lost.set()
         try:
             await asyncio.wait_for(self._idle.wait(), _LEAVE_SECONDS)
         except TimeoutError:
@@ -71,7 +68,6 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Note whether everything is ours."""
         if assigned:
-            self.lost.clear()
             self._owned.set()
 
     async def wait(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> bool:
@@ -80,9 +76,11 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
             await consumer.getmany(timeout_ms=_POLL_MS)
         return self._owned.is_set() and not stop.is_set()
 
-    def begin(self) -> None:
-        """Note that a session runs."""
+    def begin(self) -> asyncio.Event:
+        """Note that a session runs, and return what is set when it has to end."""
         self._idle.clear()
+        self._lost = asyncio.Event()
+        return self._lost
 
     def end(self) -> None:
         """Note that the session has ended."""

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from pipeline.core.notices.delivery import Delivery
 from pipeline.core.notices.lane import Lane, Limits
-from pipeline.notifier.message import Channel, Refused
+from pipeline.notifier.attempt import Attempt, attempt
+from pipeline.notifier.message import Channel
 
 _LOOK_SECONDS = 0.2
 _GRAINS = 1_000_000
@@ -93,42 +94,29 @@ class Sender:
 
     async def _attempt(self, delivery: Delivery) -> Delivery:
         message = replace(delivery.notification, previous=self._previous(delivery))
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                reference = await self._channel.send(message)
-        except Refused as refused:
-            return self._refused(delivery, refused)
-        except TimeoutError:
-            return self._failed(delivery, f"no answer within {self._timeout_s:g} s")
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other messages and channels go on; it is logged
-            return self._failed(delivery, type(error).__name__)  # its text may hold an address that is a secret
-        log.info("told %s of %s (%s)", delivery.channel, message.title, delivery.key)
-        return self.lane.delivered(delivery, now_ms(), reference)
+        made = await attempt(self._channel, message, self._timeout_s)
+        if not made.answer:
+            log.info("told %s of %s (%s)", delivery.channel, message.title, delivery.key)
+            return self.lane.delivered(delivery, now_ms(), made.reference)
+        if made.permanent:
+            log.error("%s will not take %s, it is undelivered: %s", delivery.channel, delivery.key, made.answer)
+            return self.lane.refused(delivery, now_ms(), made.answer)
+        return self._failed(delivery, made)
 
-    def _refused(self, delivery: Delivery, refused: Refused) -> Delivery:
-        if refused.permanent:
-            log.error("%s will not take %s, it is undelivered: %s", delivery.channel, delivery.key, refused)
-            return self.lane.refused(delivery, now_ms(), str(refused))
-        after_s = refused.retry_after_s
-        return self._failed(delivery, str(refused), None if after_s is None else int(after_s * 1_000))
-
-    def _failed(self, delivery: Delivery, answer: str, retry_after_ms: int | None = None) -> Delivery:
+    def _failed(self, delivery: Delivery, made: Attempt) -> Delivery:
         jitter = secrets.randbelow(_GRAINS) / _GRAINS
-        failed = self.lane.failed(delivery, now_ms(), answer, jitter, retry_after_ms=retry_after_ms)
+        failed = self.lane.failed(delivery, now_ms(), made.answer, jitter, retry_after_ms=made.retry_after_ms)
+        named = (failed.key, failed.channel, failed.attempts, made.answer)
         if failed.state == "undelivered":
-            log.error("%s is undelivered on %s after %d attempts: %s", *_named(failed), failed.attempts, answer)
+            log.error("%s is undelivered on %s after %d attempts: %s", *named)
         else:
-            log.warning("%s was not taken by %s, attempt %d: %s", *_named(failed), failed.attempts, answer)
+            log.warning("%s was not taken by %s, attempt %d: %s", *named)
         return failed
 
     def _note_limit(self) -> None:
         if self.lane.limited and not self._was_limited:
             log.warning("RATE_LIMITED: %s has had as many messages as it may in a minute", self._channel.name)
         self._was_limited = self.lane.limited
-
-
-def _named(delivery: Delivery) -> tuple[str, str]:
-    return delivery.key, delivery.channel
 
 
 def now_ms() -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
@@ -23,7 +24,7 @@ from pipeline.topic_admin import ensure_topics, wait_for_kafka
 from pipeline.topics import RECORD_BYTES, topics_of
 
 _AGAIN_SECONDS = 1.0
-_LOST_PATIENCE_SECONDS = 2.0
+_PATIENCE_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +67,10 @@ async def _notify(
         while not stop.is_set():
             if not await ownership.wait(consumer, stop):
                 continue
-            ownership.begin()
+            lost = ownership.begin()
+            leave = partial(_either, stop, lost)
             try:
-                await _one_session(settings, notifications, channels, consumer, ownership, stop)
+                await _one_session(settings, notifications, channels, consumer, leave)
             except KafkaError as error:
                 log.warning("Kafka gives an error, beginning again from what is written down: %r", error)
                 await asyncio.sleep(_AGAIN_SECONDS)
@@ -83,8 +85,7 @@ async def _one_session(
     notifications: Notifications,
     channels: Mapping[str, Told],
     consumer: AIOKafkaConsumer,
-    ownership: Ownership,
-    stop: asyncio.Event,
+    leave: Callable[[], bool],
 ) -> None:
     journal, orders = Journal(settings), OrdersTopic(settings)
     try:
@@ -92,10 +93,14 @@ async def _one_session(
         await orders.start()
         book = await read_book(settings)
         session = Session(notifications.plan, channels, consumer, journal, book, orders)
-        patience_s = min(settings.stop_seconds / 4, _LOST_PATIENCE_SECONDS)
-        await session.run(lambda: stop.is_set() or ownership.lost.is_set(), patience_s)
+        patience_s = min(settings.stop_seconds / 4, _PATIENCE_SECONDS)
+        await session.run(leave, patience_s)
     finally:
         await _within(settings.stop_seconds / 4, orders, journal)
+
+
+def _either(stop: asyncio.Event, lost: asyncio.Event) -> bool:
+    return stop.is_set() or lost.is_set()
 
 
 def _consumer(settings: Settings) -> AIOKafkaConsumer:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -232,3 +235,36 @@ async def test_it_stops_in_order_within_its_time_while_a_receiver_hangs(place: S
 async def test_without_a_file_it_says_that_there_is_nobody_to_tell(place: Settings) -> None:
     with pytest.raises(FatalError, match="no channels to notify: PIPELINE_NOTIFICATIONS names no file"):
         await run_notifier(place, asyncio.Event())
+
+
+async def command(settings: Settings, *words: str) -> str:
+    """Run a command of `pipeline`, and return what it says; it must succeed."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pipeline.cli.main", *words),
+        env={
+            **os.environ,
+            "PIPELINE_HOME": str(settings.home),
+            "PIPELINE_KAFKA": settings.kafka or "",
+            "PIPELINE_NAMESPACE": settings.namespace,
+            "PIPELINE_PARTITIONS": str(settings.partitions),
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await child.communicate()
+    assert child.returncode == 0, said.decode()
+    return said.decode()
+
+
+async def test_silences_and_acknowledgements_are_made_listed_and_ended_by_commands(place: Settings) -> None:
+    made = await command(place, "silence", "add", "--match", "service=pay|cart", "--for", "2h", "--by", "ann")
+    name = made.split()[1].rstrip(":")
+    assert "service=pay|cart" in await command(place, "silence", "list")
+    await command(place, "silence", "end", name, "--by", "bob")
+    assert await command(place, "silence", "list") == "There are no silences.\n"
+    (ended,) = json.loads(await command(place, "silence", "list", "--all", "--json"))
+    assert [(one["by"], one["action"]) for one in ended["audit"]] == [("ann", "added"), ("bob", "ended")]
+    await command(place, "ack", "a1", "--for", "1h", "--by", "ann", "--comment", "mine")
+    assert "mine" in await command(place, "ack")
+    await command(place, "ack", "a1", "--end", "--by", "ann")
+    assert await command(place, "ack") == "Nothing is acknowledged.\n"

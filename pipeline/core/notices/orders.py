@@ -11,6 +11,9 @@ import msgspec
 
 from pipeline.core.notices.matching import Matcher
 
+KEPT_MS = 30 * 86_400_000
+"""So long orders are kept when they are over, so that one can see who gave them."""
+
 Span = tuple[int, int]
 """From and until, in milliseconds since 1970, half-open."""
 
@@ -107,6 +110,13 @@ class Orders:
         """Return the keys of silences and acknowledgements in force: when they change, all is looked at again."""
         every: list[Silence | Acknowledgement] = [*self.silences.values(), *self.acknowledgements.values()]
         return frozenset(order_key(order) for order in every if order.holds(now_ms))
+
+    def outdated(self, now_ms: int) -> list[str]:
+        """Return the keys of orders that ended, or were given, so long ago that nobody asks for them any more."""
+        ended: list[Silence | Acknowledgement] = [*self.silences.values(), *self.acknowledgements.values()]
+        found: list[Order] = [one for one in ended if now_ms - one.ends_ms > KEPT_MS]
+        found += [one for one in self.resends.values() if now_ms - one.requested_ms > KEPT_MS]
+        return [order_key(order) for order in found]
 
     def is_acknowledged(self, names: tuple[str, ...], now_ms: int) -> bool:
         """Return whether an alert or its group is acknowledged; `names` are their ids."""
