@@ -123,9 +123,8 @@ async def test_check_says_who_is_told_and_which_secrets_are_not_set_here(file: P
 
 
 async def test_check_says_every_mistake_with_its_line(file: Path) -> None:
-    file.write_text(
-        file.read_text().replace("type: webhook", "type: webhok").replace("channels: chat", "channels: cat")
-    )
+    change(file, "type: webhook", "type: webhok")
+    change(file, "channels: chat", "channels: cat")
     code, said = await notify(file, "check", str(file))
     assert code == 1
     lines = [line.removeprefix(str(file)) for line in said.splitlines()]
