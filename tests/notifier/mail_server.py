@@ -48,6 +48,8 @@ class Mailbox:
         return self.answer
 
     async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - likewise
+        if not self.quits:
+            await asyncio.Event().wait()
         return self.quits
 
     def check_login(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, login: Any) -> AuthResult:

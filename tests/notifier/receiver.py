@@ -29,7 +29,6 @@ class Receiver:
     url: str = ""
     received: list[Received] = field(default_factory=list)
     behaviours: list[Behaviour] = field(default_factory=list)
-    hung: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -88,6 +87,17 @@ def closes_in_the_middle(status: int) -> Behaviour:
         await response.write(b"half of")
         assert request.transport is not None
         request.transport.close()
+        return response
+
+    return behave
+
+
+def hangs_in_the_middle(status: int) -> Behaviour:
+    async def behave(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=status, headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(b"half of")
+        await asyncio.Event().wait()
         return response
 
     return behave

@@ -20,6 +20,7 @@ from tests.notifier.receiver import (
     closes_before_it_answers,
     closes_in_the_middle,
     hangs,
+    hangs_in_the_middle,
 )
 
 
@@ -100,6 +101,14 @@ async def test_half_an_answer_is_none_where_the_answer_counts(receiver: Receiver
     refused = await refusal(poster, receiver.url)
     assert (str(refused), refused.permanent) == ("127.0.0.1 broke off its answer", False)
     assert (await poster.post(receiver.url, b"{}", {}, [], answer_counts=False)).status == 200
+
+
+async def test_a_success_that_hangs_is_one_at_once_where_the_answer_does_not_count(receiver: Receiver) -> None:
+    receiver.will(hangs_in_the_middle(200), answers())
+    poster = Poster(timeout_s=60)
+    await asyncio.wait_for(poster.post(receiver.url, b"{}", {}, [], answer_counts=False), 10)
+    await poster.post(receiver.url, b"{}", {}, [], answer_counts=False)
+    await poster.close()
 
 
 async def test_half_a_refusal_is_tried_again(receiver: Receiver, poster: Poster) -> None:

@@ -126,9 +126,10 @@ async def test_one_that_hangs_is_left_and_one_that_is_away_is_tried_again(mailbo
     assert not away.value.permanent
 
 
-async def test_a_server_that_takes_it_and_says_no_goodbye_has_it(mailbox: Mailbox) -> None:
-    mailbox.quits = "421 too late"
-    await email(mailbox.port).send(notification())
+@pytest.mark.parametrize("goodbye", ["421 too late", ""], ids=["a wrong one", "none"])
+async def test_a_server_that_takes_it_and_says_no_goodbye_has_it(mailbox: Mailbox, goodbye: str) -> None:
+    mailbox.quits = goodbye
+    await asyncio.wait_for(email(mailbox.port, timeout_s=60).send(notification()), 10)
     assert len(mailbox.taken) == 1
 
 

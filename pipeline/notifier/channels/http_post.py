@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import ssl
 import time
@@ -19,6 +20,7 @@ from pipeline.notifier.message import Refused
 
 ANSWER_BYTES_MAX = 65_536
 SAID_CHARACTERS = 300
+MOMENT_S = 0.5
 _LATER = {408, 425, 429}
 _UNTRUSTED = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)
 _REASONS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
@@ -115,11 +117,18 @@ def said(text: str, secrets: Collection[str]) -> str:
 
 
 async def _text(response: aiohttp.ClientResponse, *, answer_counts: bool) -> str:
-    """Return the beginning of a body. A connection with more of it on the way is closed, not kept."""
+    """Return the beginning of a body. A connection with more of it on the way is closed, not kept.
+
+    One that does not count is read for a moment only, so that the connection can be kept: who waited for it longer
+    could be cancelled, and take a notice that has arrived for one that has not.
+    """
     found = bytearray()
     try:
-        while len(found) < ANSWER_BYTES_MAX and (chunk := await response.content.read(ANSWER_BYTES_MAX - len(found))):
-            found += chunk
+        async with asyncio.timeout(None if answer_counts else MOMENT_S):
+            while len(found) < ANSWER_BYTES_MAX and (
+                more := await response.content.read(ANSWER_BYTES_MAX - len(found))
+            ):
+                found += more
     except (aiohttp.ClientError, TimeoutError, OSError):
         if answer_counts:
             raise

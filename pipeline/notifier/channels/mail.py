@@ -19,6 +19,7 @@ from pipeline.notifier.message import Notification, Refused
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _UNFINISHED_MAX = 1_000
+_GOODBYE_S = 0.5
 logger = logging.getLogger(__name__)
 
 
@@ -80,9 +81,9 @@ class EmailChannel:
         try:
             await client.connect()
             refused, _ = await client.sendmail(parseaddr(config.sender)[1], list(to), message)
-            # The server has the mail; how it says goodbye changes nothing.
+            # The server has the mail; how and when it says goodbye changes nothing.
             with contextlib.suppress(aiosmtplib.SMTPException, OSError):
-                await client.quit()
+                await client.quit(timeout=_GOODBYE_S)
         finally:
             client.close()  # not `quit`, which would wait for a server that hangs
         return {address: (answer.code, said(answer.message, [password])) for address, answer in refused.items()}

@@ -18,7 +18,7 @@ Json = dict[str, Any]  # PagerDuty's payloads, checked against their schema in t
 
 SUMMARY_CHARACTERS = 1_024
 DEDUP_KEY_CHARACTERS = 255
-SOURCE_CHARACTERS = 255
+NAME_CHARACTERS = 255
 EVENT_BYTES_MAX = 512_000  # 512 KB, by either reckoning of a kilobyte
 LINKS_MAX = 10
 ALERTS_MAX = 100
@@ -71,12 +71,16 @@ def _payload(notification: Notification, details: Json) -> Json:
         return payload
     gravest = notification.alerts[0]
     return payload | {
-        "source": cut(gravest.series, SOURCE_CHARACTERS),
+        "source": _name(gravest.series) or CLIENT,
         "timestamp": datetime.fromtimestamp(gravest.step_end_ms / 1_000, UTC).isoformat(timespec="milliseconds"),
-        "component": cut(gravest.service or "all services", SOURCE_CHARACTERS),
-        "group": cut(gravest.environment, SOURCE_CHARACTERS),
+        "component": _name(gravest.service) or "all services",
+        "group": _name(gravest.environment),
         "class": gravest.rule_type,
     }
+
+
+def _name(text: str) -> str:
+    return cut(one_line(text), NAME_CHARACTERS)
 
 
 def _details(notification: Notification) -> Iterator[Json]:

@@ -41,7 +41,8 @@ def message(notification: Notification, *, link_to: str = "", mention: str = "")
 
 def attachments(notification: Notification) -> list[Json]:
     """Return what stands below the title. Alerts that don't fit are told in one line, then only counted."""
-    made = [_words(notification)] if notification.text else []
+    words = lines(notification.text)
+    made = [_words(words, notification)] if words else []
     told = 0
     for make in (_full, _short):
         for alert in notification.alerts[told:]:
@@ -89,8 +90,8 @@ def _short(alert: Alert) -> Json:
     return _attachment(colour(alert), _plain(alert), [_section(_what(alert))])
 
 
-def _words(notification: Notification) -> Json:
-    text = escaped(lines(notification.text), TEXT_CHARACTERS)
+def _words(words: str, notification: Notification) -> Json:
+    text = escaped(words, TEXT_CHARACTERS)
     return _attachment(COLOURS[notification.severity], text, [_section(text)])
 
 
