@@ -62,8 +62,13 @@ class Mailbox:
 
 
 @contextlib.asynccontextmanager
-async def mail_server(tls: ssl.SSLContext | None = None, *, from_the_start: bool = False) -> AsyncIterator[Mailbox]:
-    """Run a server on a free port: with STARTTLS and logins if there is a certificate, else in the clear."""
+async def mail_server(
+    tls: ssl.SSLContext | None = None, *, from_the_start: bool = False, careless: bool = False
+) -> AsyncIterator[Mailbox]:
+    """Run a server on a free port: with STARTTLS and logins if there is a certificate, else in the clear.
+
+    A careless one takes logins in the clear.
+    """
     mailbox = Mailbox()
     loop = asyncio.get_running_loop()
     connections: list[SMTP] = []
@@ -73,6 +78,8 @@ async def mail_server(tls: ssl.SSLContext | None = None, *, from_the_start: bool
         if tls is not None:
             options = {"authenticator": mailbox.check_login, "auth_require_tls": not from_the_start}
             options |= {} if from_the_start else {"tls_context": tls, "require_starttls": True}
+        if careless:
+            options = {"authenticator": mailbox.check_login, "auth_require_tls": False}
         connections.append(SMTP(mailbox, loop=loop, hostname="mail.test", **options))
         return connections[-1]
 

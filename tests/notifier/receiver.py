@@ -69,6 +69,10 @@ def echoes(status: int) -> Behaviour:
     return behave
 
 
+async def names_the_last_part(request: web.Request) -> web.StreamResponse:
+    return web.Response(status=404, text=f"there is no {request.path.rpartition('/')[2]}")
+
+
 async def hangs(request: web.Request) -> web.StreamResponse:
     await asyncio.Event().wait()
     raise AssertionError("never")

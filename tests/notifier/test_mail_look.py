@@ -25,7 +25,17 @@ BROWSER = next(
 )
 ENVELOPE = Envelope("alerts@example.com", ("a@example.com",), link="https://grafana.example.com/d/checkout")
 FIRING = notification(alerts=(alert(), alert(severity="warning", state="recovering"), over()), omitted=4)
-NOTICES = {"firing": FIRING, "resolved": resolved(), "nasty": nasty(), "info": notification(severity="info", alerts=())}
+LONG = "x" * 300
+UNBROKEN = notification(
+    title=LONG, alerts=(alert(summary=LONG, series=LONG, rule=LONG, sql=LONG, labels={LONG: LONG}),)
+)
+NOTICES = {
+    "unbroken": UNBROKEN,
+    "firing": FIRING,
+    "resolved": resolved(),
+    "nasty": nasty(),
+    "info": notification(severity="info", alerts=()),
+}
 KEPT = os.environ.get("KEEP_SCREENSHOTS", "")
 READABLE = 4.5
 """The least contrast between text and ground: Web Content Accessibility Guidelines 2.2, 1.4.3, level AA."""

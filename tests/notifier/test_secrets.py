@@ -30,6 +30,7 @@ from tests.notifier.receiver import (
     closes_before_it_answers,
     echoes,
     hangs,
+    names_the_last_part,
 )
 
 SECRETS = {
@@ -73,12 +74,14 @@ BEHAVIOURS: list[Behaviour] = [
     hangs,
     closes_before_it_answers,
     answers_json('{"ok":false,"error":"xoxb-s3cr3t/tok+en= was wrong"}'),
+    names_the_last_part,
 ]
 
 
 def shows(text: str) -> list[str]:
     """Return the secrets that a text shows, whole, in any spelling, or in large part."""
     spelled = {name: {secret, quote(secret, safe=""), secret[:-3], secret[3:]} for name, secret in SECRETS.items()}
+    spelled["HOOK_PATH"].add(SECRETS["HOOK_PATH"].rpartition("/")[2])
     spelled["TOKEN"].add(base64.b64encode(SECRETS["TOKEN"].encode()).decode())
     return [name for name, spellings in spelled.items() if any(one in text for one in spellings)]
 
