@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.alert import Alert, AlertSeverity
 
-NoticeKind = Literal["firing", "resolved", "repeat", "test", "custom", "heartbeat"]
+NoticeKind = Literal["firing", "resolved", "repeat", "acknowledged", "test", "custom", "heartbeat"]
 
 
 class NoticeRecord(BaseModel):
@@ -29,10 +29,11 @@ class NoticeRecord(BaseModel):
     group: str = Field(description="The group of alerts; the same from its first notice until it is resolved.")
     kind: NoticeKind = Field(
         description="firing: something has begun or changed; repeat: it still fires; resolved: all of it is over; "
+        "acknowledged: somebody looks after it, as `text` says; "
         "test, custom and heartbeat are about no alert."
     )
     severity: AlertSeverity = Field(description="The gravest that fires; of a resolved notice, the gravest there was.")
     title: str = Field(description="One line for people.")
-    text: str = Field("", description="What somebody wrote; of custom notices.")
+    text: str = Field("", description="What somebody wrote; of custom notices and acknowledgements.")
     alerts: list[Alert] = Field(default_factory=list, description="The last transition of each alert, gravest first.")
     omitted: int = Field(0, ge=0, description="How many more alerts the group has than are listed.")

@@ -14,7 +14,7 @@ import msgspec
 AlertPhase = Literal["inactive", "pending", "firing", "recovering", "resolved"]
 AlertSeverity = Literal["info", "warning", "error", "critical"]
 Decided = Literal["early", "on_time", "signal"]
-NoticeKind = Literal["firing", "resolved", "repeat", "test", "custom", "heartbeat"]
+NoticeKind = Literal["firing", "resolved", "repeat", "acknowledged", "test", "custom", "heartbeat"]
 DeadEnd = Literal["replayed", "landed", "dropped"]
 
 

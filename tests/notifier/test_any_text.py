@@ -50,7 +50,7 @@ def alerts(draw: st.DrawFn) -> Alert:
 NOTICES = st.builds(
     notification,
     alerts=st.lists(alerts(), max_size=3).map(tuple),
-    kind=st.sampled_from(["firing", "resolved", "repeat", "test", "custom"]),
+    kind=st.sampled_from(["firing", "resolved", "repeat", "acknowledged", "test", "custom"]),
     severity=st.sampled_from(["info", "warning", "error", "critical"]),
     **dict.fromkeys(("title", "text", "group", "key"), TEXTS),
     omitted=st.integers(0, 10**6),

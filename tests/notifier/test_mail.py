@@ -67,6 +67,14 @@ async def test_the_next_one_answers_it(mailbox: Mailbox) -> None:
     assert mailbox.taken[1]["In-Reply-To"] == reference
 
 
+async def test_that_somebody_looks_after_it_is_not_mailed(mailbox: Mailbox) -> None:
+    assert (
+        await email(mailbox.port).send(notification(kind="acknowledged", previous="<1@example.com>"))
+        == "<1@example.com>"
+    )
+    assert mailbox.taken == []
+
+
 async def test_whoever_was_put_off_is_asked_for_again_and_nobody_else(mailbox: Mailbox) -> None:
     channel = email(mailbox.port)
     mailbox.refuses["b@example.com"] = "450 4.2.0 greylisted, come back"

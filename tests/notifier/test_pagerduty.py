@@ -10,7 +10,7 @@ import jsonschema  # type: ignore[import-untyped] # its stubs are a package of t
 import pytest
 
 from pipeline.notifier.channels.config import PagerDutyConfig
-from pipeline.notifier.channels.pagerduty import Acknowledges, PagerDutyChannel
+from pipeline.notifier.channels.pagerduty import PagerDutyChannel
 from pipeline.notifier.channels.pagerduty_event import EVENT_BYTES_MAX, trigger
 from pipeline.notifier.message import Notification, Refused
 from tests.notifier.notices import AT_MS, alert, huge, nasty, notification, resolved
@@ -84,10 +84,9 @@ def test_the_schema_would_notice_a_breach() -> None:
 async def test_an_incident_is_opened_acknowledged_and_resolved_under_one_name(
     receiver: Receiver, pager: PagerDutyChannel
 ) -> None:
-    assert isinstance(pager, Acknowledges)
     assert await pager.send(notification()) == "service=checkout,environment=prod"
     await pager.send(notification(kind="repeat"))
-    await pager.acknowledge(notification().group)
+    await pager.send(notification(kind="acknowledged", text="ann looks after it"))
     await pager.send(resolved())
     events = [json.loads(one.body) for one in receiver.received]
     for one in receiver.received:

@@ -89,6 +89,17 @@ async def test_the_end_is_an_edit_and_a_reply_only_by_request(
     await told.close()
 
 
+async def test_who_looks_after_it_stands_in_the_message_and_calls_nobody(receiver: Receiver, bot: Channel) -> None:
+    receiver.will(UPDATED)
+    await bot.send(notification(kind="acknowledged", previous=REFERENCE, text="ann looks after it: rolling back"))
+    ((method, body),) = calls(receiver)
+    assert (method, body["text"]) == (
+        "chat.update",
+        "*[ACKNOWLEDGED] error rate of prod/checkout/pay is 7.31 % over 5m*",
+    )
+    assert body["attachments"][0]["blocks"][0]["text"]["text"] == "ann looks after it: rolling back"
+
+
 @pytest.mark.parametrize("error", ["message_not_found", "edit_window_closed", "channel_not_found"])
 async def test_a_message_that_is_gone_is_posted_anew(receiver: Receiver, bot: Channel, error: str) -> None:
     receiver.will(refuses(error), POSTED)

@@ -62,6 +62,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, tag="group1", tag_field="
     number: int = 0  # of messages in this life
     last_ms: int | None = None  # when the last one was made
     due_ms: int | None = None  # when the next one is, if there is something to tell
+    acknowledged: str = ""  # the acknowledgement of all that fires that was told last
 
     @property
     def key(self) -> str:

@@ -8,8 +8,9 @@ from pipeline.core.notices.delivery import Delivery
 from pipeline.core.notices.groups import ON, Group, graver, short_hash
 from pipeline.core.notices.looking import Look
 from pipeline.core.notices.notification import Kind, Notification
+from pipeline.core.notices.orders import Acknowledgement
 from pipeline.core.notices.plan import Route
-from pipeline.core.notices.titles import LISTED, in_order, title_of
+from pipeline.core.notices.titles import LISTED, in_order, moment, title_of
 from schemas.structs import Alert, AlertSeverity
 
 
@@ -54,6 +55,34 @@ def messages(group: Group, route: Route, look: Look, now_ms: int, *, again: bool
         )
         for channel in channels
     ]
+
+
+def acknowledgements(group: Group, look: Look, order: Acknowledgement, now_ms: int) -> list[Delivery]:
+    """Return the message that somebody looks after the group, for each of the channels that were told of it."""
+    alerts = in_order(look.standing)
+    comment = f": {order.comment}" if order.comment else ""
+    return [
+        Delivery(
+            channel=channel,
+            made_ms=now_ms,
+            notification=Notification(
+                key=short_hash(group.id, "acknowledged", name_of(order), channel),
+                group=group.id,
+                kind="acknowledged",
+                severity=_gravest(alerts),
+                title=title_of(alerts, group.labels),
+                alerts=tuple(alerts[:LISTED]),
+                omitted=max(0, len(alerts) - LISTED),
+                text=f"{order.author} looks after it until {moment(order.ends_ms)}{comment}",
+            ),
+        )
+        for channel in group.channels
+    ]
+
+
+def name_of(order: Acknowledgement) -> str:
+    """Return what tells one acknowledgement of an id from the next one of the same id."""
+    return f"{order.id} from {order.starts_ms}"
 
 
 def after(group: Group, route: Route, look: Look, now_ms: int) -> Group | None:

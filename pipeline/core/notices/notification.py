@@ -7,7 +7,7 @@ from typing import Literal
 
 from schemas.structs import Alert, AlertSeverity
 
-Kind = Literal["firing", "resolved", "repeat", "test", "custom", "heartbeat"]
+Kind = Literal["firing", "resolved", "repeat", "acknowledged", "test", "custom", "heartbeat"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,5 +25,5 @@ class Notification:
     title: str
     alerts: tuple[Alert, ...] = ()  # empty for tests, custom ones and heartbeats
     omitted: int = 0
-    text: str = ""  # of custom ones and broadcasts
+    text: str = ""  # of custom ones and broadcasts; of `acknowledged`: by whom
     previous: str | None = None  # what the channel returned for the group's last message, for editing

@@ -120,5 +120,9 @@ class Orders:
 
     def is_acknowledged(self, names: tuple[str, ...], now_ms: int) -> bool:
         """Return whether an alert or its group is acknowledged; `names` are their ids."""
+        return self.acknowledgement(names, now_ms) is not None
+
+    def acknowledgement(self, names: tuple[str, ...], now_ms: int) -> Acknowledgement | None:
+        """Return the acknowledgement in force of an alert or its group, if there is one."""
         found = (self.acknowledgements.get(name) for name in names)
-        return any(order is not None and order.holds(now_ms) for order in found)
+        return next((order for order in found if order is not None and order.holds(now_ms)), None)

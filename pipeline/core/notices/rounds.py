@@ -10,7 +10,7 @@ from pipeline.core.notices.book import Book
 from pipeline.core.notices.delivery import Delivery
 from pipeline.core.notices.groups import Group
 from pipeline.core.notices.looking import Look, look_at
-from pipeline.core.notices.messages import after, due_ms, messages, repeat_ms
+from pipeline.core.notices.messages import acknowledgements, after, due_ms, messages, name_of, repeat_ms
 from pipeline.core.notices.muting import Muting
 from pipeline.core.notices.orders import Orders
 from pipeline.core.notices.plan import Plan, Route
@@ -66,6 +66,7 @@ class Rounds:
         if group.due_ms is not None:  # what was to be told ended, or was muted
             group = msgspec.structs.replace(group, due_ms=None)
             self._book.put(group)
+        group = self._acknowledge(group, look, now_ms, outcome)
         again_ms = repeat_ms(group, route, look)
         if again_ms is None or now_ms < again_ms:
             return again_ms or now_ms + _LATER_MS
@@ -86,6 +87,22 @@ class Rounds:
             return self._tell(group, route, look, now_ms, outcome, again=True)
         self._say(group, "", (Why.ACKNOWLEDGED, group.id), now_ms, outcome)
         return now_ms + _LATER_MS
+
+    def _acknowledge(self, group: Group, look: Look, now_ms: int, outcome: Outcome) -> Group:
+        """Tell the channels once that somebody looks after all that fires, and return the group that knows it."""
+        orders = [self._orders.acknowledgement((one.alert_id, group.id), now_ms) for one in look.standing]
+        order = orders[0] if orders and None not in orders else None
+        name = "" if order is None else name_of(order)
+        if name == group.acknowledged:
+            return group
+        group = msgspec.structs.replace(group, acknowledged=name)
+        self._book.put(group)
+        if order is not None:
+            made = acknowledgements(group, look, order, now_ms)
+            for delivery in made:
+                self._book.put(delivery)
+            outcome.deliveries += made
+        return group
 
     def _tell(
         self, group: Group, route: Route, look: Look, now_ms: int, outcome: Outcome, *, again: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from pipeline.core.notices.groups import ON, gravity
 from schemas.structs import Alert
@@ -11,6 +12,11 @@ LISTED = 20
 """Alerts in one notification, at most; the rest is a number."""
 
 _LETTERS = 200
+
+
+def moment(time_ms: int) -> str:
+    """Return an instant for people: ``2026-11-22 14:03:10 UTC``."""
+    return f"{datetime.fromtimestamp(time_ms // 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def in_order(alerts: Sequence[Alert]) -> list[Alert]:

@@ -35,8 +35,10 @@ class EmailChannel:
         self._tls = ssl.create_default_context(cafile=config.ca_file)
         self._unfinished: dict[str, list[str]] = {}  # by the notice's key, who has not got it yet
 
-    async def send(self, notification: Notification) -> str:
-        """Send the mail to all who have not got it yet."""
+    async def send(self, notification: Notification) -> str | None:
+        """Send the mail to all who have not got it yet. That somebody looks after it is no reason for a mail."""
+        if notification.kind == "acknowledged":
+            return notification.previous
         config = self._config
         envelope = Envelope(config.sender, config.to, config.reply_to, config.link)
         message = mail(notification, envelope, int(time.time() * 1_000))

@@ -14,6 +14,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 
+from pipeline.core.notices.titles import moment
 from pipeline.notifier.channels.wording import (
     Fact,
     cut,
@@ -22,7 +23,6 @@ from pipeline.notifier.channels.wording import (
     heading,
     lines,
     links,
-    moment,
     one_line,
     status,
     unlisted,

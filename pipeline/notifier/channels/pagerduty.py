@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
 from pipeline.notifier.channels.config import PagerDutyConfig
 from pipeline.notifier.channels.http_post import Poster
-from pipeline.notifier.channels.pagerduty_event import dedup_key, ending, trigger
-from pipeline.notifier.message import Notification, Refused
+from pipeline.notifier.channels.pagerduty_event import Action, dedup_key, ending, trigger
+from pipeline.notifier.message import Kind, Notification, Refused
 
-
-@runtime_checkable
-class Acknowledges(Protocol):
-    """A channel that can be told that somebody has taken a group on."""
-
-    async def acknowledge(self, group: str) -> None:
-        """Say that somebody works on it."""
-        ...
+_ENDINGS: dict[Kind, Action] = {"acknowledged": "acknowledge", "resolved": "resolve"}
 
 
 class PagerDutyChannel:
@@ -35,16 +26,12 @@ class PagerDutyChannel:
                 permanent=True,
             )
         key = self._config.routing_key().read()
-        if notification.kind == "resolved":
-            await self._post(ending("resolve", notification.group, key), key)
+        action = _ENDINGS.get(notification.kind)
+        if action is not None:
+            await self._post(ending(action, notification.group, key), key)
         else:
             await self._post(trigger(notification, key, self._config.link), key)
         return dedup_key(notification.group)
-
-    async def acknowledge(self, group: str) -> None:
-        """Acknowledge the group's incident, so that nobody else is called."""
-        key = self._config.routing_key().read()
-        await self._post(ending("acknowledge", group, key), key)
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from pipeline.core.alert_text import duration_text
+from pipeline.core.notices.titles import moment
 from pipeline.notifier.message import Notification
 from schemas.structs import Alert, AlertSample
 
@@ -38,11 +38,6 @@ def quantity(value: float | None, unit: str) -> str:
     return f"{value:.4g} {word}".rstrip()
 
 
-def moment(time_ms: int) -> str:
-    """Return an instant for people: ``2026-11-22 14:03:10 UTC``."""
-    return f"{datetime.fromtimestamp(time_ms // 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
 def facts(alert: Alert) -> tuple[Fact, ...]:
     """Return what was measured against what, over which window, from how many events, and since when."""
     return (
@@ -64,7 +59,7 @@ def status(alert: Alert) -> str:
 
 def heading(notification: Notification) -> str:
     """Return what a message is about, on one line and in front of its title: ``[CRITICAL]``, ``[RESOLVED]``."""
-    names = {"resolved": "RESOLVED", "test": "TEST", "heartbeat": "HEARTBEAT"}
+    names = {"resolved": "RESOLVED", "acknowledged": "ACKNOWLEDGED", "test": "TEST", "heartbeat": "HEARTBEAT"}
     word = names.get(notification.kind, notification.severity.upper())
     return f"[STILL {word}]" if notification.kind == "repeat" else f"[{word}]"
 
