@@ -13,15 +13,18 @@ from pipeline.core.conditions import waits_for_watermark
 from pipeline.core.measures.shapes import shape_of
 from pipeline.core.rules import (
     DEFAULT_COOLDOWN_MS,
+    DEFAULT_KEEP_FIRING_MS,
     Condition,
     GroupBy,
     Match,
+    NoData,
     Rule,
     Severity,
     Threshold,
     rank,
 )
 from pipeline.rules_conditions import default_window, kept_window
+from pipeline.rules_recovery import read_recovery
 from pipeline.rules_types import KEYS, NOT_YET, TYPES
 from pipeline.rules_words import Problem, describe, likeliest, unknown_word
 
@@ -82,10 +85,11 @@ class _RuleReader:
         self._refuse_other_keys()
         self.group_by, self.window = self._group_by(), self._window()
         condition = TYPES[self.type].read(self)
+        thresholds = self._thresholds(condition)
         rule = Rule(
             name=name,
             condition=condition,
-            thresholds=self._thresholds(condition),
+            thresholds=thresholds,
             window=self.window,
             group_by=self.group_by,
             match=self._match(),
@@ -94,6 +98,12 @@ class _RuleReader:
             min_samples=self.take("min_samples", values.samples, TYPES[self.type].min_samples),
             on_time=self.take("on_time", values.flag, default=False),
             labels=self._labels(),
+            keep_firing_ms=self.take("keep_firing", values.duration_ms, self._keep_firing_ms()),
+            recovery=self._recovery(condition, thresholds),
+            no_data=cast(NoData, self.take("no_data", values.one_of("ok", "alert", "keep"), "ok")),
+            confidence=self.take("confidence", values.confidence, None),
+            message=self.take("message", values.message, ""),
+            runbook=self.take("runbook", values.runbook, ""),
         )
         if self.fields.get("on_time") is False and waits_for_watermark(rule):
             self.problem("on_time", "on_time: found false; allowed: true: a window that is not full yet is always low")
@@ -170,6 +180,20 @@ class _RuleReader:
                     key, f"label {describe(key)}: found {describe(value)}; allowed: a name and a text", within=mapping
                 )
         return {str(key): str(value) for key, value in mapping.items()}
+
+    def _keep_firing_ms(self) -> int:
+        # A critical error has its own word for it: `hold`.
+        return DEFAULT_KEEP_FIRING_MS if "keep_firing" in KEYS[self.type] else 0
+
+    def _recovery(self, condition: Condition, thresholds: tuple[Threshold, ...]) -> tuple[Threshold, ...]:
+        given, read = self.fields.get("recovery"), TYPES[self.type].threshold
+        if "recovery" not in self.fields or not thresholds or read is None:
+            return ()
+        below = shape_of(condition).comparison == "<"
+        found, mistakes = read_recovery(given, thresholds, lambda value: read(condition, value), below=below)
+        for key, text in mistakes:
+            self.problem(key or "recovery", text, within=given if key else None)
+        return found
 
     def _thresholds(self, condition: Condition) -> tuple[Threshold, ...]:
         if TYPES[self.type].threshold is None:

@@ -31,25 +31,29 @@ def _plain(read: Callable[[object], float]) -> Callable[[Any, object], float]:
     return lambda _, value: read(value)
 
 
-_ALWAYS = ("name", "type", "enabled", "match", "cooldown", "labels")
-_MEASURED = (*_ALWAYS, "group_by", "severities", "window", "for", "min_samples", "on_time")
+_ALWAYS = ("name", "type", "enabled", "match", "cooldown", "labels", "message", "runbook")
+_MEASURED = (
+    *_ALWAYS,
+    *("group_by", "severities", "recovery", "window", "for", "keep_firing", "min_samples", "on_time"),
+)
+_RATE = (*_MEASURED, "no_data")  # of no calls there is no rate and no duration; a count of them is 0
 _THROUGHPUT = tuple(key for key in _MEASURED if key != "min_samples")
 
 TYPES: dict[str, RuleType] = {
     "error_rate": RuleType(
-        (*_MEASURED, "exclude_client_errors"),
+        (*_RATE, "exclude_client_errors", "confidence"),
         conditions.error_rate,
         _plain(thresholds.error_ratio),
         "{warning: 2%, critical: 5%}",
     ),
     "success_rate": RuleType(
-        (*_MEASURED, "exclude_client_errors"),
+        (*_RATE, "exclude_client_errors", "confidence"),
         conditions.success_rate,
         _plain(thresholds.success_ratio),
         "{warning: 95%, critical: 90%}",
     ),
     "response_time": RuleType(
-        (*_MEASURED, "statistic"), conditions.response_time, _plain(values.latency_us), "{warning: 1s, critical: 2s}"
+        (*_RATE, "statistic"), conditions.response_time, _plain(values.latency_us), "{warning: 1s, critical: 2s}"
     ),
     # A number of slow calls, or of errors, is what it is, however few there are; a rate of few calls says little.
     "slow_operations": RuleType(
@@ -77,24 +81,27 @@ TYPES: dict[str, RuleType] = {
         min_samples=0,
     ),
     "budget": RuleType(
-        (*_MEASURED, "budget", "statistic"),
+        (*_RATE, "budget", "statistic"),
         conditions.budget,
         thresholds.budget_share,
         "{warning: 80%, critical: 100%}",
     ),
     "burn_rate": RuleType(
-        (*_MEASURED, "objective", "short_window", "exclude_client_errors"),
+        (*_RATE, "objective", "short_window", "exclude_client_errors"),
         conditions.burn_rate,
         thresholds.burn_factor,
         "{critical: 14.4}",
         window="1h",
     ),
     "change": RuleType(
-        (*_MEASURED, "of", "against", "side", "statistic"), conditions.change, thresholds.change_factor, "{warning: 3}"
+        (*_RATE, "of", "against", "side", "statistic"), conditions.change, thresholds.change_factor, "{warning: 3}"
     ),
     "critical_error": RuleType((*_ALWAYS, "severity", "hold"), conditions.critical_error),
     "absence": RuleType(
-        (*_ALWAYS, "group_by", "severities", "expect"), conditions.absence, _plain(values.silence_ms), "{critical: 2m}"
+        (*_ALWAYS, "group_by", "severities", "keep_firing", "expect"),
+        conditions.absence,
+        _plain(values.silence_ms),
+        "{critical: 2m}",
     ),
 }
 """What each type takes, and becomes."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 
+from pipeline.core.alert_template import NAMES, mistake_in
 from pipeline.core.rules import DAY_MS, Severity
 from pipeline.core.series import Series
 
@@ -14,6 +15,9 @@ Reader = Callable[[object], object]
 _DURATION = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>ms|s|m|h|d)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_LINK = re.compile(r"https?://[^\s/?#]+[^\s]*")
+MESSAGE_CHARACTERS = 500
+LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.5, 0.9999
 _STATISTIC = re.compile(r"p(?P<percent>\d{1,2}(\.\d+)?)")
 LATENCY_LIMIT_MS = 3_600_000
 """Longer calls are counted as an hour."""
@@ -86,6 +90,31 @@ def statistic(value: object) -> tuple[str, float]:
     if found is None or Decimal(found["percent"]) == 0:
         raise ValueError("avg, max or a percentile such as p50, p95, p99 or p99.9")
     return "percentile", float(Decimal(found["percent"]) / 100)
+
+
+def confidence(value: object) -> float:
+    """Read how sure a rate must be."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and LEAST_CONFIDENCE <= value <= MOST_CONFIDENCE:
+        return float(value)
+    raise ValueError(f"a number from {LEAST_CONFIDENCE} to {MOST_CONFIDENCE}, such as 0.95")
+
+
+def message(value: object) -> str:
+    """Read a template of what people are told."""
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= MESSAGE_CHARACTERS:
+        raise ValueError(f"a text of at most {MESSAGE_CHARACTERS} characters")
+    mistake = mistake_in(value)
+    if mistake is None:
+        return value.strip()
+    names = ", ".join(f"{{{name}}}" for name in NAMES)
+    raise ValueError(f"a text with {names} in it, and not {mistake} (a brace itself is written twice)")
+
+
+def runbook(value: object) -> str:
+    """Read a link."""
+    if isinstance(value, str) and _LINK.fullmatch(value):
+        return value
+    raise ValueError("a link that begins with https:// or http://")
 
 
 def globs(value: object) -> tuple[str, ...]:

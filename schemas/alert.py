@@ -85,3 +85,8 @@ class Alert(BaseModel):
     labels: dict[str, str] = Field(default_factory=dict, description="Labels of the rule, for routing.")
     sample_events: list[AlertSample] = Field(default_factory=list, description="Some of the events behind it.")
     sql: str = Field("", description="SQL that shows the events behind it, ready to paste.")
+    bound: float | None = Field(
+        None, description="What was compared in place of the value: its bound, where the rule asks for a confidence."
+    )
+    runbook: str | None = Field(None, description="Link for whoever is called, from the rule.")
+    rule_version: str | None = Field(None, description="Which version of the rule decided: a short hash of it.")

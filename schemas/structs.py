@@ -122,6 +122,9 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="alert", ta
     labels: dict[str, str] = {}
     sample_events: list[AlertSample] = []
     sql: str = ""
+    bound: float | None = None
+    runbook: str | None = None
+    rule_version: str | None = None
 
 
 class DeadHeader(msgspec.Struct, kw_only=True, frozen=True, gc=False):

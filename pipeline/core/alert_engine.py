@@ -21,7 +21,7 @@ from pipeline.core.alert_sql import events_sql
 from pipeline.core.alert_state import AlertState, AlertStates
 from pipeline.core.alert_step import Step
 from pipeline.core.alert_transition import Evaluation, kept
-from pipeline.core.conditions import level_of_none, samples, value_at, waits_for_watermark
+from pipeline.core.conditions import bound_at, level_of_none, samples, value_at, waits_for_watermark
 from pipeline.core.measures.figures import Figures
 from pipeline.core.rule_match import watches
 from pipeline.core.rules import Rule
@@ -136,6 +136,7 @@ def _evidence(rule: Rule, figures: Figures, series: Series, row: int | None) -> 
     start_ms, end_ms = figures.window.start_ms, figures.window.end_ms
     return Evidence(
         value=_value_of_none(rule) if row is None else value_at(rule, figures, row),
+        bound=None if row is None else bound_at(rule, figures, row),
         samples=0 if row is None else int(samples(rule, figures)[row]),
         window=rule.window,
         start_ms=start_ms,

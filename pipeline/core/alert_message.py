@@ -13,8 +13,10 @@ import msgspec
 from pipeline.core.alert_machine import Change, Look
 from pipeline.core.alert_reasons import Notice, Reason
 from pipeline.core.alert_state import AlertState, Phase
-from pipeline.core.alert_text import summary
+from pipeline.core.alert_template import filled
+from pipeline.core.alert_text import summary, value_text
 from pipeline.core.measures.shapes import shape_of
+from pipeline.core.rule_version import rule_version
 from pipeline.core.rules import Rule, Severity
 from pipeline.core.series import Series
 from schemas.structs import Alert, AlertSample
@@ -31,6 +33,7 @@ class Evidence:
     window: str
     start_ms: int
     end_ms: int
+    bound: float | None = None  # what was judged in place of the value
     sql: str = ""
     summary: str = ""  # empty: made from the rest
     sample_events: tuple[AlertSample, ...] = ()
@@ -115,12 +118,36 @@ def message(
         resolved_ms=look.step_end_ms if change.state == "resolved" else None,
         notify=told.notify,
         notify_reason=told,
-        summary=evidence.summary
-        or summary(rule, series, change.state, change.reason, evidence.value, threshold, evidence.samples),
+        summary=_words(rule, series, change, threshold, evidence),
         labels=rule.labels,
         sample_events=list(evidence.sample_events),
         sql=evidence.sql,
+        bound=None if evidence.bound is None else evidence.bound / shape.scale,
+        runbook=rule.runbook or None,
+        rule_version=rule_version(rule),
     )
+
+
+def _words(rule: Rule, series: Series, change: Change, threshold: float, evidence: Evidence) -> str:
+    """Return the pipeline's own sentence; of what fires, the rule's if it has one."""
+    value, samples = evidence.value, evidence.samples
+    own = evidence.summary or summary(rule, series, change.state, change.reason, value, threshold, samples)
+    if not rule.message or change.state != "firing":
+        return own
+    words = {
+        "value": value_text(rule.condition, value),
+        "threshold": value_text(rule.condition, threshold),
+        "samples": str(samples),
+        "window": evidence.window,
+        "severity": change.severity,
+        "rule": rule.name,
+        "series": series.label(),
+        "environment": series.environment,
+        "service": series.service,
+        "operation": series.operation,
+        "summary": own,
+    }
+    return filled(rule.message, words)
 
 
 def _previous_severity(before: AlertState | None, place: Place) -> Severity | None:

@@ -53,6 +53,7 @@ class Step:
             result = self._told_late(rule, series, state)
         if result is Reason.KEPT_NO_DATA:
             self._withhold(rule, series, result)
+            result = None
         if isinstance(result, Change) and not self.look.complete and may_be_undone(rule, seen, result):
             self._freeze(rule, series, state)
             return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.core.measures import burn, change
+from pipeline.core.measures import burn, change, wilson
 from pipeline.core.measures.figures import Bools, Figures, Floats, Int64s
 from pipeline.core.measures.percentiles import Levels, percentile_levels, percentile_of, whole_us
 from pipeline.core.measures.shapes import shape_of
@@ -67,8 +67,15 @@ def measure(rule: Rule, figures: Figures) -> Measured:
     if isinstance(rule.condition, BurnRate):
         rates = burn.error_rates(rule.condition, figures)
         return Measured(_levels(rates, burn.limits(rule.condition, rule.thresholds), below=False), ~np.isnan(rates))
-    values = _values(rule.condition, figures)
+    values = _judged(rule, figures)
     return Measured(_levels_of(rule, values, rule.thresholds), ~np.isnan(values))
+
+
+def _judged(rule: Rule, figures: Figures) -> Floats:
+    """What is held against the thresholds: of a rate with a `confidence` its bound, else the value."""
+    if rule.confidence is not None and isinstance(rule.condition, ErrorRate | SuccessRate):
+        return wilson.rate_bounds(rule.condition, figures, rule.confidence)
+    return _values(rule.condition, figures)
 
 
 def _levels_of(rule: Rule, values: Floats, thresholds: Sequence[Threshold]) -> Levels:
@@ -119,6 +126,12 @@ def value_at(rule: Rule, figures: Figures, row: int) -> float | None:
     else:
         value = float(_values(rule.condition, figures)[row])
     return None if np.isnan(value) else value
+
+
+def bound_at(rule: Rule, figures: Figures, row: int) -> float | None:
+    """Return what is judged in place of one row's value, None where the value itself is."""
+    bound = float(_judged(rule, figures)[row]) if rule.confidence is not None else np.nan
+    return None if np.isnan(bound) else bound
 
 
 # ---- how much a value rests on

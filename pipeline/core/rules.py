@@ -23,6 +23,7 @@ ErrorSeverity = Literal["warning", "error", "critical"]
 NoData = Literal["ok", "alert", "keep"]
 
 DEFAULT_COOLDOWN_MS = 300_000
+DEFAULT_KEEP_FIRING_MS = 60_000
 DEFAULT_MIN_SAMPLES = 20
 DEFAULT_HOLD_MS = 300_000
 DAY_MS = 86_400_000

@@ -18,9 +18,9 @@ BEFORE = Path(__file__).parents[1] / "contracts" / "before"
 STATES = (BEFORE / "alert_states.jsonl").read_bytes().splitlines()
 RULES = """
 rules:
-  - {name: errors, type: error_rate, window: 1m, severities: {warning: 2%, critical: 5%}}
-  - {name: lasting, type: error_rate, window: 1m, for: 40s, severities: {info: 1%}}
-  - {name: p95, type: response_time, window: 1m, severities: {warning: 1s}}
+  - {name: errors, type: error_rate, window: 1m, severities: {warning: 2%, critical: 5%}, keep_firing: 0}
+  - {name: lasting, type: error_rate, window: 1m, for: 40s, severities: {info: 1%}, keep_firing: 30s}
+  - {name: p95, type: response_time, window: 1m, severities: {warning: 1s}, keep_firing: 20s}
   - {name: critical, type: critical_error, hold: 10m}
 """
 
@@ -43,9 +43,11 @@ def test_alerts_that_the_release_before_began_go_on_where_they_stood() -> None:
     assert line.run(160, 400) == [
         "170 firing warning BREACH SUPPRESS_COOLDOWN",
         "190 firing info BREACH SUPPRESS_COOLDOWN",
-        "220 resolved warning RECOVERED NOTIFY_RESOLVED",
+        "220 recovering warning CALM SUPPRESS_RECOVERING",
+        "240 resolved warning RECOVERED NOTIFY_RESOLVED",
         "260 resolved warning RECOVERED SUPPRESS_NEVER_TOLD",
-        "280 resolved info RECOVERED SUPPRESS_NEVER_TOLD",
+        "280 recovering info CALM SUPPRESS_RECOVERING",
+        "310 resolved info RECOVERED SUPPRESS_NEVER_TOLD",
     ]
     before = {json.loads(payload)["rule"]: json.loads(payload)["last_transition"]["alert_id"] for payload in STATES}
     ids = {state.rule: state.last_transition.alert_id for state in line.states}

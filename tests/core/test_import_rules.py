@@ -25,6 +25,7 @@ RULES_FILE = {
     "rules_fields",
     "rules_types",
     "rules_conditions",
+    "rules_recovery",
     "rules_thresholds",
     "rules_values",
     "rules_words",

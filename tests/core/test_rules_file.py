@@ -74,7 +74,9 @@ def test_every_key_of_a_rule_arrives() -> None:
     rule = rule_from(
         "{name: a, type: error_rate, window: 15m, group_by: service, match: {service: 'checkout*', "
         "environment: [prod, staging]}, severities: {info: 0.5%, critical: 0.05}, for: 90s, cooldown: 1h, "
-        "min_samples: 5, on_time: true, exclude_client_errors: true, labels: {team: payments, tier: 1}, enabled: true}"
+        "min_samples: 5, on_time: true, exclude_client_errors: true, labels: {team: payments, tier: 1}, enabled: true, "
+        "keep_firing: 3m, recovery: {info: 0.2%}, no_data: keep, confidence: 0.95, message: '{series}: {value}', "
+        "runbook: 'https://wiki/errors'}"
     )
     assert rule == Rule(
         name="a",
@@ -88,6 +90,12 @@ def test_every_key_of_a_rule_arrives() -> None:
         min_samples=5,
         on_time=True,
         labels={"team": "payments", "tier": "1"},
+        keep_firing_ms=180_000,
+        recovery=(Threshold("info", 0.002),),
+        no_data="keep",
+        confidence=0.95,
+        message="{series}: {value}",
+        runbook="https://wiki/errors",
     )
 
 
@@ -164,11 +172,13 @@ def test_all_mistakes_are_told_at_once_each_with_its_line_and_what_is_allowed() 
         "5: name 'errors' is taken by the rule in line 2",
         (
             "7: key 'serverities' is unknown; did you mean severities? allowed: name, type, enabled, match, cooldown, labels, "
-            "group_by, severities, window, for, min_samples, on_time, exclude_client_errors"
+            "message, runbook, group_by, severities, recovery, window, for, keep_firing, min_samples, on_time, no_data, "
+            "exclude_client_errors, confidence"
         ),
         (
-            "8: key 'statistic' is for response_time, budget, change, not for error_rate; allowed: name, type, enabled, match, cooldown, "
-            "labels, group_by, severities, window, for, min_samples, on_time, exclude_client_errors"
+            "8: key 'statistic' is for response_time, budget, change, not for error_rate; allowed: name, type, enabled, match, "
+            "cooldown, labels, message, runbook, group_by, severities, recovery, window, for, keep_firing, min_samples, "
+            "on_time, no_data, exclude_client_errors, confidence"
         ),
         "11: statistic: found 'p101'; allowed: avg, max or a percentile such as p50, p95, p99 or p99.9",
         "12: window: found '7m'; allowed: a window that is kept: 1m, 5m, 15m, 1h (the setting PIPELINE_WINDOWS)",

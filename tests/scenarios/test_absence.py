@@ -3,7 +3,9 @@
 from pipeline.core.series import Series
 from tests.scenarios.timeline import DAY_MS, PAY, Timeline, ms, story
 
-RULE = "rules: [{name: down, type: absence, group_by: service, severities: {warning: 1m, critical: 2m}}]"
+RULE = (
+    "rules: [{name: down, type: absence, keep_firing: 0, group_by: service, severities: {warning: 1m, critical: 2m}}]"
+)
 SEARCH = Series("prod", "search", "query")
 
 
@@ -91,7 +93,7 @@ def test_an_absent_series_that_a_restart_has_forgotten_stays_absent() -> None:
     assert line.run(400, 410) == ["prod/checkout 410 resolved critical RECOVERED NOTIFY_RESOLVED"]
 
 
-NAMED = "rules: [{name: down, type: absence, group_by: service, severities: {critical: 2m}, expect: [prod/checkout]}]"
+NAMED = "rules: [{name: down, type: absence, keep_firing: 0, group_by: service, severities: {critical: 2m}, expect: [prod/checkout]}]"
 
 
 def test_a_named_series_that_never_came_is_waited_for_from_the_first_step_on() -> None:

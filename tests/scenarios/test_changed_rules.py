@@ -4,7 +4,7 @@ import pytest
 
 from tests.scenarios.timeline import Timeline
 
-RULE = "rules: [{name: errors, type: error_rate, window: 1m, severities: {warning: 2%}}]"
+RULE = "rules: [{name: errors, type: error_rate, keep_firing: 0, window: 1m, severities: {warning: 2%}}]"
 
 
 def firing() -> Timeline:
@@ -39,7 +39,7 @@ def test_a_rule_that_covers_the_series_no_more_ends_its_alert(change: str) -> No
 
 def test_a_name_that_became_a_rule_of_another_type_ends_the_alert_and_begins_anew() -> None:
     line = firing()
-    line.reload("rules: [{name: errors, type: success_rate, window: 1m, severities: {warning: 95%}}]")
+    line.reload("rules: [{name: errors, type: success_rate, keep_firing: 0, window: 1m, severities: {warning: 95%}}]")
     assert line.run(10, 30) == [
         "20 resolved warning RULE_CHANGED NOTIFY_RESOLVED",
         "30 firing warning BREACH NOTIFY_FIRST",

@@ -2,7 +2,7 @@
 
 from tests.scenarios.timeline import Timeline, story
 
-RULE = "rules: [{name: errors, type: error_rate, window: 1m, severities: {warning: 2%, critical: 50%}}]"
+RULE = "rules: [{name: errors, type: error_rate, keep_firing: 0, window: 1m, severities: {warning: 2%, critical: 50%}}]"
 
 
 def test_an_early_look_fires_and_the_watermark_confirms_it_in_silence() -> None:

@@ -2,7 +2,7 @@
 
 from tests.scenarios.timeline import Timeline
 
-RULE = "rules: [{name: errors, type: error_rate, window: 1m, for: 30s, severities: {warning: 2%, critical: 50%}}]"
+RULE = "rules: [{name: errors, type: error_rate, keep_firing: 0, window: 1m, for: 30s, severities: {warning: 2%, critical: 50%}}]"
 
 
 def test_a_breach_that_lasts_is_pending_and_then_fires_at_the_exact_step() -> None:

@@ -5,7 +5,9 @@ Times are seconds; a pane and a step are 10 s, the window is 1 minute.
 
 from tests.scenarios.timeline import Timeline
 
-ERROR_RATE = "rules: [{name: errors, type: error_rate, window: 1m, severities: {warning: 2%, critical: 5%}}]"
+ERROR_RATE = (
+    "rules: [{name: errors, type: error_rate, keep_firing: 0, window: 1m, severities: {warning: 2%, critical: 5%}}]"
+)
 
 
 def test_an_alert_fires_becomes_graver_and_milder_and_is_resolved_in_one_episode() -> None:
@@ -94,14 +96,16 @@ def test_without_any_call_a_firing_alert_stays_until_its_window_is_empty() -> No
 
 
 def test_a_series_that_has_left_all_windows_is_resolved_too() -> None:
-    rules = "rules: [{name: errors, type: error_rate, window: 5m, severities: {warning: 2%}}]"
+    rules = "rules: [{name: errors, type: error_rate, keep_firing: 0, window: 5m, severities: {warning: 2%}}]"
     line = Timeline(rules)
     line.traffic.add(5, 100, 50)
     assert line.run(0, 1_000)[1:] == ["310 resolved warning NO_DATA NOTIFY_RESOLVED"]
 
 
 def test_a_percentile_alert_fires_and_is_resolved() -> None:
-    line = Timeline("rules: [{name: p95, type: response_time, window: 1m, severities: {warning: 1s, critical: 2s}}]")
+    line = Timeline(
+        "rules: [{name: p95, type: response_time, keep_firing: 0, window: 1m, severities: {warning: 1s, critical: 2s}}]"
+    )
     line.traffic.steady(0, 60, 100)
     line.traffic.steady(60, 80, 20, duration_us=3_000_000)
     line.traffic.steady(60, 200, 80)
@@ -117,7 +121,9 @@ def test_a_percentile_alert_fires_and_is_resolved() -> None:
 
 
 def test_slow_operations_fire_above_three_a_minute_over_five_minutes() -> None:
-    line = Timeline("rules: [{name: slow, type: slow_operations, window: 5m, severities: {warning: 3, critical: 10}}]")
+    line = Timeline(
+        "rules: [{name: slow, type: slow_operations, keep_firing: 0, window: 5m, severities: {warning: 3, critical: 10}}]"
+    )
     line.traffic.add(5, 15, duration_us=1_200_000)
     assert line.run(0, 10) == []
     line.traffic.add(15, 1, duration_us=1_200_000)

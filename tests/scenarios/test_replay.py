@@ -14,11 +14,16 @@ from tests.scenarios.timeline import PAY, Timeline, Traffic, critical_error, ms
 
 RULES = """
 rules:
-  - {name: successes, type: success_rate, window: 1m, severities: {warning: 95%, critical: 80%}, cooldown: 0}
-  - {name: errors, type: error_rate, window: 1m, severities: {warning: 10%, critical: 30%}, cooldown: 1m}
-  - {name: lasting, type: error_rate, window: 1m, for: 20s, severities: {info: 20%}, cooldown: 1m}
-  - {name: slow, type: response_time, statistic: max, window: 1m, group_by: service, severities: {warning: 1s}}
-  - {name: down, type: absence, group_by: operation, severities: {warning: 20s, critical: 40s}, cooldown: 30s}
+  - {name: successes, type: success_rate, window: 1m, severities: {warning: 95%, critical: 80%}, cooldown: 0,
+     keep_firing: 0, no_data: alert}
+  - {name: errors, type: error_rate, window: 1m, severities: {warning: 10%, critical: 30%}, cooldown: 1m,
+     keep_firing: 30s, recovery: {warning: 5%, critical: 20%}}
+  - {name: lasting, type: error_rate, window: 1m, for: 20s, severities: {info: 20%}, cooldown: 1m, keep_firing: 10s,
+     no_data: keep}
+  - {name: slow, type: response_time, statistic: max, window: 1m, group_by: service, severities: {warning: 1s},
+     keep_firing: 20s}
+  - {name: down, type: absence, group_by: operation, severities: {warning: 20s, critical: 40s}, cooldown: 30s,
+     keep_firing: 20s}
   - {name: critical, type: critical_error, hold: 30s, cooldown: 30s}
 """
 REFUND = Series("prod", "checkout", "refund")
@@ -130,8 +135,10 @@ def test_with_early_looks_each_transition_has_one_content_and_follows_the_one_be
         assert found[0].previous_state in ("inactive", "resolved")
         assert [alert.previous_state for alert in found[1:]] == [alert.state for alert in found[:-1]]
         told = [alert for alert in found if alert.notify]
-        assert found[-1].state in ("resolved", "inactive") or found[-1].rule == "down"
+        assert found[-1].state in ("resolved", "inactive") or found[-1].rule in ("down", "successes", "lasting")
         assert not told or told[0].state == "firing"
+        assert len({(alert.severity, alert.state) for alert in told}) == len(told)
+        assert sum(alert.state == "resolved" for alert in found) <= 1
     numbers = {(alert.rule, alert.series, alert.episode) for found in episodes.values() for alert in found}
     assert len(numbers) == len(episodes)
 

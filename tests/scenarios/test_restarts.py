@@ -8,11 +8,11 @@ from tests.scenarios.timeline import Timeline, Traffic, ms
 
 RULES = """
 rules:
-  - {name: successes, type: success_rate, window: 1m, severities: {warning: 95%, critical: 90%}}
-  - {name: errors, type: error_rate, window: 1m, severities: {warning: 2%, critical: 5%}, cooldown: 2m}
-  - {name: lasting, type: error_rate, window: 1m, for: 30s, severities: {info: 1%}}
-  - {name: p95, type: response_time, window: 5m, severities: {warning: 1s}}
-  - {name: down, type: absence, group_by: service, severities: {critical: 2m}}
+  - {name: successes, type: success_rate, keep_firing: 0, window: 1m, severities: {warning: 95%, critical: 90%}}
+  - {name: errors, type: error_rate, keep_firing: 0, window: 1m, severities: {warning: 2%, critical: 5%}, cooldown: 2m}
+  - {name: lasting, type: error_rate, keep_firing: 0, window: 1m, for: 30s, severities: {info: 1%}}
+  - {name: p95, type: response_time, keep_firing: 0, window: 5m, severities: {warning: 1s}}
+  - {name: down, type: absence, keep_firing: 0, group_by: service, severities: {critical: 2m}}
 """
 END = 900
 
@@ -125,8 +125,8 @@ def test_a_replay_does_not_judge_old_steps_by_what_another_alert_became_later() 
     """At 70 the error rate's alert ends, and the success rate's, hidden till then, is told. The crash is in between."""
     line = Timeline("""
 rules:
-  - {name: successes, type: success_rate, window: 5m, severities: {critical: 90%}}
-  - {name: errors, type: error_rate, window: 1m, severities: {critical: 5%}}
+  - {name: successes, type: success_rate, keep_firing: 0, window: 5m, severities: {critical: 90%}}
+  - {name: errors, type: error_rate, keep_firing: 0, window: 1m, severities: {critical: 5%}}
 """)
     line.traffic.add(5, 100, 20)
     line.run(0, 60)

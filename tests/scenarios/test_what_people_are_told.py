@@ -2,7 +2,7 @@
 
 from tests.scenarios.timeline import Timeline
 
-RULE = "rules: [{name: errors, type: error_rate, window: 1m, severities: {warning: 2%, critical: 50%}}]"
+RULE = "rules: [{name: errors, type: error_rate, keep_firing: 0, window: 1m, severities: {warning: 2%, critical: 50%}}]"
 
 
 def spells(line: Timeline, *starts: int, failures: int = 20) -> None:
@@ -69,7 +69,7 @@ def test_a_graver_severity_breaks_through_the_cooldown() -> None:
 
 
 def test_a_severity_that_comes_back_within_an_episode_is_not_told_again() -> None:
-    rules = "rules: [{name: errors, type: error_rate, window: 1m, severities: {warning: 2%, critical: 10%}}]"
+    rules = "rules: [{name: errors, type: error_rate, keep_firing: 0, window: 1m, severities: {warning: 2%, critical: 10%}}]"
     line = Timeline(rules)
     line.traffic.steady(0, 600, 100, 5)
     line.traffic.steady(100, 110, 0, 60)
@@ -91,8 +91,8 @@ def test_without_a_cooldown_every_episode_is_told() -> None:
 
 BOTH = """
 rules:
-  - {name: successes, type: success_rate, window: 1m, severities: {warning: 95%, critical: 90%}}
-  - {name: errors, type: error_rate, window: 1m, severities: {warning: 2%, critical: 5%}}
+  - {name: successes, type: success_rate, keep_firing: 0, window: 1m, severities: {warning: 95%, critical: 90%}}
+  - {name: errors, type: error_rate, keep_firing: 0, window: 1m, severities: {warning: 2%, critical: 5%}}
 """
 
 
@@ -133,7 +133,9 @@ def test_a_milder_error_rate_hides_no_graver_success_rate() -> None:
 
 
 def test_what_was_hidden_is_told_when_that_which_hid_it_is_over() -> None:
-    line = Timeline(BOTH.replace("success_rate, window: 1m", "success_rate, window: 5m"))
+    line = Timeline(
+        BOTH.replace("success_rate, keep_firing: 0, window: 1m", "success_rate, keep_firing: 0, window: 5m")
+    )
     line.traffic.add(5, 100, 20)
     line.traffic.steady(120, 130, 50)
     assert line.run(0, 200) == [
