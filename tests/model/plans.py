@@ -42,6 +42,8 @@ RULES = (
         min_samples=2,
         cooldown_ms=20_000,
         on_time=True,
+        keep_firing_ms=10_000,  # with the window shorter than the longest: beyond that, steps are jumped over
+        recovery=(Threshold("critical", 0.4),),
     ),
     Rule(
         name="slow",
@@ -50,7 +52,6 @@ RULES = (
         window="1m",
         group_by="service",
         for_ms=20_000,
-        keep_firing_ms=10_000,
         min_samples=1,
         on_time=True,
     ),

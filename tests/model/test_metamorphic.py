@@ -73,6 +73,7 @@ def test_a_stream_in_breach_has_windows_and_alerts_to_compare() -> None:
     assert (10_000, "prod/shop/pay") in found.windows
     assert [(story[0], story[4]) for story in found.alerts if story[1] == "prod/shop/pay"] == [
         ("errors", "firing"),
+        ("errors", "recovering"),
         ("errors", "resolved"),
         ("silent", "firing"),
     ]
