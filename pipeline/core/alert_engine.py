@@ -50,6 +50,7 @@ def evaluate(compiled: CompiledRules, view: StepView, states: AlertStates) -> Ev
             evaluate_absence(step, rule)
         for rule in compiled.criticals:
             end_holds(step, rule)
+    step.evaluation.sort(compiled.places)
     return step.evaluation
 
 

@@ -20,7 +20,7 @@ class CompiledRules:
     """Rules by how they are evaluated. Evaluation only reads it, but for an index of rows that it keeps per shard.
 
     `windowed` has the types that hide others before those that they hide. `recoveries` has the rules that say where a
-    severity recovers, with that in place of their thresholds.
+    severity recovers, with that in place of their thresholds, `places` the order in which rules are evaluated.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
@@ -30,6 +30,8 @@ class CompiledRules:
         self.windowed: tuple[Rule, ...] = tuple(sorted(measured, key=lambda rule: rule.type in HIDDEN_BY))
         self.absences: tuple[Rule, ...] = tuple(rule for rule in every if isinstance(rule.condition, Absence))
         self.criticals: tuple[Rule, ...] = tuple(rule for rule in every if isinstance(rule.condition, CriticalError))
+        evaluated = (*self.windowed, *self.absences, *self.criticals)
+        self.places = {rule.name: place for place, rule in enumerate(evaluated)}
         self.recoveries = {rule.name: _recovery(rule) for rule in measured if rule.recovery}
         self.cuts = {
             window: bucket_columns(rule for rule in (*measured, *self.recoveries.values()) if rule.window == window)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -56,6 +57,11 @@ class Evaluation:
         """Take in a transition, and its decision with it."""
         self.transitions.append(transition)
         self.decisions.append(_decision_of(transition))
+
+    def sort(self, places: Mapping[str, int]) -> None:
+        """Put everything in the order of the rules and the series: the same after a restart. Orphans come first."""
+        self.transitions.sort(key=lambda one: (places.get(one.state.rule, -1), *one.state.key))
+        self.decisions.sort(key=lambda one: (places.get(one.rule, -1), one.rule, one.series))
 
 
 def _decision_of(transition: Transition) -> Decision:
