@@ -24,6 +24,6 @@ def made_channels(notifications: Notifications) -> dict[str, Told]:
             log.error("channel %s can't send as it is: %s", config.name, missing)
         try:
             made[config.name] = Told(make_channel(config), config)
-        except OSError as error:
-            raise FatalError(f"channel {config.name} can't be made: {error}") from None
+        except FatalError as error:
+            raise FatalError(f"channel {config.name}: {error}") from None
     return made

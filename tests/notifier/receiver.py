@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -120,16 +121,16 @@ def answers_megabytes(status: int) -> Behaviour:
 
 
 @contextlib.asynccontextmanager
-async def http_receiver() -> AsyncIterator[Receiver]:
+async def http_receiver(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
     """Run a receiver on a free port."""
     receiver = Receiver(behaviours=[answers()])
     app = web.Application(client_max_size=2**24)
     app.router.add_route("*", "/{path:.*}", receiver.take)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield receiver
     finally:

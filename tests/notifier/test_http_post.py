@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 import gzip
 import socket
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from pipeline.errors import FatalError
 from pipeline.notifier.channels.http_post import ANSWER_BYTES_MAX, SAID_CHARACTERS, Poster
 from pipeline.notifier.message import Refused
 from tests.notifier.receiver import (
@@ -21,6 +24,7 @@ from tests.notifier.receiver import (
     closes_in_the_middle,
     hangs,
     hangs_in_the_middle,
+    http_receiver,
 )
 
 
@@ -163,3 +167,33 @@ async def test_one_that_is_away_and_comes_back(poster: Poster) -> None:
 @pytest.mark.parametrize("url", ["not an address", "http://", "http://[::1", "http://a b/"])
 async def test_what_is_no_address_is_refused_without_showing_it(poster: Poster, url: str) -> None:
     assert url not in str(await refusal(poster, url))
+
+
+async def test_a_certificate_is_believed_if_its_authority_is(
+    tls: ssl.SSLContext, certificate: Path, poster: Poster
+) -> None:
+    async with http_receiver(tls) as receiver:
+        refused = await refusal(poster, receiver.url)
+        assert str(refused) == "127.0.0.1 can't be trusted: its TLS certificate or protocol was not accepted"
+        assert (refused.permanent, receiver.received) == (False, [])
+        believing = Poster(5, str(certificate / "certificate.pem"))
+        assert (await believing.post(receiver.url, b"{}", {}, [])).text == "ok"
+        await believing.close()
+
+
+def test_a_file_of_authorities_that_is_none_stops_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    with pytest.raises(FatalError, match=r"ca_file .*ca.pem can't be read: No such file or directory"):
+        Poster(5, str(file))
+    file.write_text("not a certificate")
+    with pytest.raises(FatalError, match=r"ca_file .*ca.pem has no certificate in PEM that can be used"):
+        Poster(5, str(file))
+
+
+async def test_the_way_leads_over_the_proxy_that_the_environment_names(
+    receiver: Receiver, poster: Poster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", receiver.url)
+    monkeypatch.setenv("http_proxy", receiver.url)
+    await poster.post("http://alerts.invalid/path", b"{}", {}, [])
+    assert [(one.path, one.headers["Host"]) for one in receiver.received] == [("/path", "alerts.invalid")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import ssl
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from multidict import CIMultiDictProxy
 
 from pipeline.notifier.channels.retry_after import retry_after_s
 from pipeline.notifier.channels.secrets import redacted
+from pipeline.notifier.channels.trust import trusting
 from pipeline.notifier.message import Refused
 
 ANSWER_BYTES_MAX = 65_536
@@ -45,7 +45,7 @@ class Poster:
 
     def __init__(self, timeout_s: float, ca_file: str | None = None) -> None:
         self._timeout_s = timeout_s
-        self._ssl = ssl.create_default_context(cafile=ca_file)
+        self._ssl = trusting(ca_file)
         self._session: aiohttp.ClientSession | None = None
 
     async def post(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-import ssl
 import time
 from collections.abc import Mapping, Sequence
 from email.utils import parseaddr
@@ -15,6 +14,7 @@ import aiosmtplib
 from pipeline.notifier.channels.config import EmailConfig
 from pipeline.notifier.channels.http_post import said
 from pipeline.notifier.channels.mail_message import Envelope, mail
+from pipeline.notifier.channels.trust import trusting
 from pipeline.notifier.message import Notification, Refused
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -32,7 +32,7 @@ class EmailChannel:
     def __init__(self, config: EmailConfig) -> None:
         self.name = config.name
         self._config = config
-        self._tls = ssl.create_default_context(cafile=config.ca_file)
+        self._tls = trusting(config.ca_file)
         self._unfinished: dict[str, list[str]] = {}  # by the notice's key, who has not got it yet
 
     async def send(self, notification: Notification) -> str | None:

@@ -13,7 +13,7 @@ from pipeline.notifier.message import Channel
 def make_channel(config: ChannelConfig) -> Channel:
     """Return the channel. Nothing is connected and no secret is read: that is done by `send`.
 
-    Raises OSError for a `ca_file` that can't be read.
+    Raises FatalError for a `ca_file` that can't be used.
     """
     if isinstance(config, SlackConfig):
         return slack_channel(config)
