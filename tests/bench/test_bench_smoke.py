@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import landing, latency, recovery, throughput
+from bench import landing, latency, recovery, rules, throughput
 from bench.figures import Figure
 from bench.report import BEGIN, END, PAGE, markdown, read, replaced, report
 from bench.stage import Stage
@@ -69,6 +69,14 @@ async def test_a_backlog_lands_and_nothing_is_missing(on: Stage) -> None:
     assert 0 < found["landing.events"] <= 60_000
     assert found["landing.events_per_second"] > 0
     assert found["landing.clickhouse_cpu"] > 0
+
+
+async def test_rules_are_looked_at_in_calm_and_in_a_storm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "PANES", 10)
+    nowhere = Stage(Settings(), Console(quiet=True))
+    found = by_key(await rules.measure(nowhere, rules=40, series=SERIES))
+    assert found["rules.calm.series"] == SERIES + 21
+    assert found["rules.storm.active"] > found["rules.calm.active"]
 
 
 def test_a_report_becomes_a_table_between_the_markers(tmp_path: Path) -> None:
