@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import sys
+import threading
 import time
 
 import msgspec
@@ -26,10 +27,16 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each of thousands of tries
     orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=Orders)
-    asyncio.run(_produce(orders))
-    sys.stdout.flush()
-    # A client whose Kafka is gone can't be closed in order.
-    os._exit(0)
+    code = 1
+    try:
+        asyncio.run(_produce(orders))
+        code = 0
+    except Exception:
+        log.exception("the load has died")
+    finally:
+        sys.stdout.flush()
+        # A client whose Kafka is gone can't be closed in order.
+        os._exit(code)
 
 
 async def _produce(orders: Orders) -> None:
@@ -37,8 +44,7 @@ async def _produce(orders: Orders) -> None:
     gc.collect()
     gc.freeze()
     stop = asyncio.Event()
-    watching = asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.readline)
-    watching.add_done_callback(lambda _: stop.set())
+    _set_when_told(stop)
     running = [asyncio.create_task(producer.run(stop)) for producer in producers]
     while not stop.is_set():
         _say(producers)
@@ -50,6 +56,17 @@ async def _produce(orders: Orders) -> None:
     if unfinished:
         log.warning("%d producers still have something that Kafka does not take", len(unfinished))
     _say(producers, last=True)
+
+
+def _set_when_told(stop: asyncio.Event) -> None:
+    """Set `stop` when a line comes, in a thread that nobody waits for: waiting for it would hide why this died."""
+    loop = asyncio.get_running_loop()
+
+    def listen() -> None:
+        sys.stdin.buffer.readline()
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=listen, daemon=True).start()
 
 
 def _say(producers: list[Producer], *, last: bool = False) -> None:

@@ -8,7 +8,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalOperation, KafkaError
 
 from faults.facts import ProducerAccount
 from faults.load.content import Kind
@@ -50,8 +50,9 @@ class Producer:
         while not stop.is_set():
             try:
                 await self._live(stop)
-            except (KafkaError, AssertionError) as error:
-                # A fenced transaction, a sequence out of order: what was under way is unknown from now on.
+            except (KafkaError, IllegalOperation, AssertionError) as error:
+                # A fenced transaction, one that aiokafka gave up by itself, a sequence out of order: what was under
+                # way is unknown from now on.
                 log.warning("%s begins a new boot: %r", self.maker.producer, error)
                 self._end_boot()
                 await asyncio.sleep(_AGAIN_SECONDS)
