@@ -21,7 +21,7 @@ from pipeline.core.alert_sql import events_sql
 from pipeline.core.alert_state import AlertState, AlertStates
 from pipeline.core.alert_step import Step
 from pipeline.core.alert_transition import Evaluation, kept
-from pipeline.core.conditions import bound_at, level_of_none, samples, value_at, waits_for_watermark
+from pipeline.core.conditions import bound_at, level_of_none, looks_for_too_few, samples, value_at, waits_for_watermark
 from pipeline.core.measures.figures import Figures
 from pipeline.core.rule_match import watches
 from pipeline.core.rules import Rule
@@ -91,6 +91,8 @@ def _rows_in_breach(step: Step, sight: Sight, active: dict[Series, AlertState]) 
     rows = rows[sight.measured.level[rows] > 0]
     if not step.look.final:
         rows = rows[step.view.changed[rows]]
+    if looks_for_too_few(sight.rule):
+        rows = rows[step.index.named[rows]]
     worth = sight.enough[rows] | step.view.changed[rows]
     if active and not worth.all():
         worth |= np.fromiter((step.view.series[row] in active for row in rows), np.bool_, len(rows))

@@ -156,11 +156,16 @@ def enough(rule: Rule, figures: Figures) -> Bools:
     return found
 
 
-def waits_for_watermark(rule: Rule) -> bool:
-    """Return whether an early look, at a window that is not full yet, would see a breach where there is none."""
+def looks_for_too_few(rule: Rule) -> bool:
+    """Return whether a rule is about calls that are not made: what is not counted yet looks just the same."""
     condition = rule.condition
-    falls = isinstance(condition, Throughput) or (isinstance(condition, Change) and condition.of == "throughput")
-    return rule.on_time or (falls and shape_of(condition).comparison == "<")
+    counts = isinstance(condition, Throughput) or (isinstance(condition, Change) and condition.of == "throughput")
+    return counts and shape_of(condition).comparison == "<"
+
+
+def waits_for_watermark(rule: Rule) -> bool:
+    """Return whether a rule is decided on the watermark alone: by its own wish, or as a window fills up until then."""
+    return rule.on_time or looks_for_too_few(rule)
 
 
 def level_of_none(rule: Rule) -> int | None:

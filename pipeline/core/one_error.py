@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from pipeline.core.measures.burn import limits
+from pipeline.core.measures.figures import Bools, Floats, Int64s
+from pipeline.core.measures.wilson import wilson_bounds
 from pipeline.core.rules import BurnRate, ErrorCount, ErrorRate, ErrorsPerSecond, Rule, SuccessRate
 
 
@@ -34,13 +38,20 @@ def one_error(rule: Rule, window_ms: int) -> OneError | None:
         return None
     if limit == 0:
         return OneError(rule.min_samples, None)
-    most = int(1 / limit) + 1
-    while most and not _fires(rule, most, limit):
-        most -= 1
-    return OneError(rule.min_samples, most) if most >= rule.min_samples else None
+    calls = np.arange(1, int(1 / limit) + 2)
+    in_breach = calls[_breach(rule, calls, limit)]
+    most = int(in_breach.max(initial=0))
+    return OneError(max(rule.min_samples, int(in_breach.min())), most) if most >= max(rule.min_samples, 1) else None
 
 
-def _fires(rule: Rule, calls: int, limit: float) -> bool:
-    if isinstance(rule.condition, SuccessRate):
-        return (calls - 1) / calls < rule.thresholds[0].value
-    return 1 / calls > limit
+def _breach(rule: Rule, calls: Int64s, limit: float) -> Bools:
+    """Whether one failure among so many calls is a breach, as `conditions.py` has it."""
+    if not isinstance(rule.condition, SuccessRate):
+        return np.asarray(_bounds(rule, 1 / calls, calls) > limit)
+    return np.asarray(_bounds(rule, (calls - 1) / calls, calls) < rule.thresholds[0].value)
+
+
+def _bounds(rule: Rule, rates: Floats, calls: Int64s) -> Floats:
+    if rule.confidence is None or isinstance(rule.condition, BurnRate):
+        return rates
+    return wilson_bounds(rates, calls, rule.confidence, upper=isinstance(rule.condition, SuccessRate))

@@ -44,6 +44,8 @@ def watches(rule: Rule, series: Series) -> bool:
 class RowIndex:
     """Rows of one list of series by what rules ask for: worked out once per list, shared by all rules.
 
+    `named`: bool (rows,), which are no overflow series.
+
     Globs are tried on distinct names and not on rows, so a thousand rules over a thousand series take some 50 ms the
     first time and nothing while the list stays the same.
     """
@@ -51,6 +53,8 @@ class RowIndex:
     def __init__(self, series: Sequence[Series]) -> None:
         self._series = list(series)
         self.row_of = {one: row for row, one in enumerate(self._series)}
+        # Which series overflow is a matter of chance: they come and go.
+        self.named = np.fromiter((OVERFLOW not in one for one in self._series), np.bool_, len(self._series))
         self._rollup = np.array([one.rollup for one in self._series], dtype="U9")
         self._names: dict[str, list[str]] = {}
         self._codes: dict[str, npt.NDArray[np.intp]] = {}

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +61,19 @@ def test_the_most_calls_are_those_that_the_engine_takes_for_a_breach(percent: in
     assert found.most is not None
     for calls, level in ((found.most, 1), (found.most + 1, 0)):
         assert measure(one, figures_of(one, [ago(1, calls, 1)])).level[0] == level
+
+
+def test_a_rule_that_asks_for_confidence_is_not_fired_by_one_error() -> None:
+    plain = rule(ErrorRate(), 0.02, min_samples=10)
+    sure = msgspec.structs.replace(plain, confidence=0.95)
+    assert one_error(plain, 60_000) == OneError(10, 49)
+    found = one_error(sure, 60_000)
+    assert found is not None
+    assert found.most is not None
+    assert found.most < 20
+    for calls, level in ((found.most, 1), (found.most + 1, 0)):
+        assert measure(sure, figures_of(sure, [ago(1, calls, 1)])).level[0] == level
+    assert one_error(msgspec.structs.replace(sure, min_samples=20), 60_000) is None
 
 
 def test_a_traffic_picks_the_rules_that_one_error_fires_at_it() -> None:
