@@ -59,7 +59,8 @@ def alert(**changes: Any) -> Alert:
         notify=True,
         notify_reason="NOTIFY_FIRST",
         summary="error rate of prod/checkout/pay is 7.31 % over 5m (threshold 5 %, 1412 calls)",
-        labels={"team": "payments", "runbook": "https://runbooks.example.com/checkout?from=alert&step=1"},
+        labels={"team": "payments"},
+        runbook="https://runbooks.example.com/checkout?from=alert&step=1",
         sample_events=[event(1), event(2, "gateway answered 502"), event(3)],
         sql=SQL,
     )
@@ -98,7 +99,7 @@ def nasty() -> Notification:
     """Return a notice whose every text tries to be something else."""
     events = [event(1, NASTY), event(2, NASTY * 200)]
     one = alert(summary=NASTY, rule=NASTY, series=NASTY, service=NASTY, environment=NASTY, sql=NASTY * 300)
-    one = msgspec.structs.replace(one, sample_events=events, labels={NASTY: NASTY, "runbook": "javascript:alert(1)"})
+    one = msgspec.structs.replace(one, sample_events=events, labels={NASTY: NASTY}, runbook="javascript:alert(1)")
     return notification(title=NASTY * 20, alerts=(one,), text=NASTY, key=NASTY, group=NASTY * 20)
 
 

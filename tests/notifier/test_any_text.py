@@ -42,6 +42,8 @@ def alerts(draw: st.DrawFn) -> Alert:
         threshold=draw(VALUES),
         completeness=draw(st.none() | st.floats(0, 1)),
         sample_events=draw(st.lists(EVENTS, max_size=3)),
+        runbook=draw(st.none() | TEXTS | TEXTS.map(lambda one: f"https://{one}")),
+        bound=draw(VALUES),
         labels=draw(st.dictionaries(TEXTS, TEXTS, max_size=2)),
         **{name: draw(TEXTS) for name in ("summary", "rule", "series", "environment", "service", "sql", "window")},
     )

@@ -69,6 +69,12 @@ def test_the_fields_say_what_was_measured() -> None:
     ]
 
 
+def test_a_value_that_was_judged_by_its_bound_says_so() -> None:
+    made = message(notification(alerts=(alert(bound=0.0456),)))
+    field = made["attachments"][0]["blocks"][1]["fields"][0]
+    assert field["text"] == "*Value*\n7.31 %, judged as 4.56 %, its bound at the rule's confidence"
+
+
 def test_the_colour_is_the_severity_and_green_when_it_is_over() -> None:
     for severity, colour in COLOURS.items():
         assert message(notification(alerts=(alert(severity=severity),)))["attachments"][0]["color"] == colour
@@ -117,7 +123,7 @@ def test_code_can_not_be_left_from_inside() -> None:
 
 def test_bold_and_links_hold_what_they_are_given() -> None:
     assert bold("a*b", 100) == "*a∗b*"  # noqa: RUF001 - see bold
-    assert link("https://example.com/?a=1&b=<x>|y", "a<b") == "<https://example.com/?a=1&amp;b=%3Cx%3E%7Cy|a&lt;b>"
+    assert link("https://example.com/?a=1&b=<x>|`y", "a<b") == "<https://example.com/?a=1&amp;b=%3Cx%3E%7C%60y|a&lt;b>"
 
 
 def test_the_schema_would_notice_a_breach() -> None:

@@ -120,10 +120,6 @@ def card(alert: Alert) -> Card:
     )
 
 
-def _labels(alert: Alert) -> list[tuple[str, str]]:
-    return sorted(pair for pair in alert.labels.items() if pair[0] != "runbook")  # which is shown as a link
-
-
 def _fill(message: EmailMessage, notification: Notification, link: str) -> None:
     shown = {
         "title": cut(one_line(notification.title), TITLE_CHARACTERS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 _PARTIAL_ENTITY = re.compile(r"&[a-z]*$")
 _FENCE = "```"
@@ -32,5 +33,6 @@ def bold(text: str, characters: int) -> str:
 
 def link(url: str, label: str) -> str:
     """Return a link."""
-    safe = url.replace("&", "&amp;").replace("<", "%3C").replace(">", "%3E").replace("|", "%7C")
+    # What ends a link, or begins code, is encoded as in any address.
+    safe = re.sub(r"[<>|` ]", lambda found: quote(found[0]), url).replace("&", "&amp;")
     return f"<{safe}|{escaped(label, 100)}>"

@@ -41,7 +41,7 @@ def quantity(value: float | None, unit: str) -> str:
 def facts(alert: Alert) -> tuple[Fact, ...]:
     """Return what was measured against what, over which window, from how many events, and since when."""
     return (
-        Fact("Value", quantity(alert.value, alert.unit)),
+        Fact("Value", _value(alert)),
         Fact("Threshold", _threshold(alert)),
         Fact("Window", _window(alert)),
         Fact("Samples", f"{alert.samples:,}"),
@@ -87,7 +87,7 @@ def events(alert: Alert) -> tuple[str, ...]:
 
 def links(alert: Alert) -> Iterator[Fact]:
     """Yield the links that go with an alert. What is no address of the web is left out: a link is clicked on."""
-    runbook = alert.labels.get("runbook", "")
+    runbook = alert.runbook or ""
     if runbook.startswith(("https://", "http://")) and runbook.isprintable() and len(runbook) <= LINK_CHARACTERS:
         yield Fact("Runbook", runbook)
 
@@ -95,6 +95,14 @@ def links(alert: Alert) -> Iterator[Fact]:
 def unlisted(omitted: int) -> str:
     """Return how many alerts are not listed, empty for none."""
     return "" if not omitted else f"and {omitted:,} more alert{'' if omitted == 1 else 's'}"
+
+
+def _value(alert: Alert) -> str:
+    text = quantity(alert.value, alert.unit)
+    if alert.bound is None:
+        return text
+    # Without it one would ask why 7 % does not breach 5 %.
+    return f"{text}, judged as {quantity(alert.bound, alert.unit)}, its bound at the rule's confidence"
 
 
 def _threshold(alert: Alert) -> str:
