@@ -15,10 +15,20 @@ Mute = tuple[Why, str]
 """Why, and the name of what does it."""
 
 
-class Muting:
-    """What mutes at one moment. Which alerts hide others is worked out once for all of them."""
+Found = dict[tuple[str, int], Mute | None]
+"""What silences and windows do to each transition that was asked about."""
 
-    def __init__(self, plan: Plan, orders: Orders, alerts: Iterable[Known], now_ms: int) -> None:
+FOUND_MAX = 100_000
+
+
+class Muting:
+    """What mutes at one moment. Which alerts hide others is worked out once for all of them.
+
+    `found` remembers what was worked out about silences and windows, for as long as the same ones are in force.
+    """
+
+    def __init__(self, plan: Plan, orders: Orders, alerts: Iterable[Known], now_ms: int, found: Found) -> None:
+        self._found = found
         self._silences = [one for one in orders.silences.values() if one.holds(now_ms)]
         self._windows = [one for one in plan.windows if one.holds(now_ms)]
         firing = [known.alert for known in alerts if known.on and known.wanted]
@@ -26,16 +36,24 @@ class Muting:
 
     def of(self, alert: Alert) -> Mute | None:
         """Return why people are not told of an alert, None if they are."""
+        key = (alert.alert_id, alert.sequence)
+        if key not in self._found:
+            self._found[key] = self._quiet(alert)
+        if (quiet := self._found[key]) is not None:
+            return quiet
+        for rule, sources in self._hiding:
+            source = sources.get(_values(rule, alert))
+            if source not in (None, alert.alert_id) and fits(rule.hides, alert) and not fits(rule.when, alert):
+                return Why.INHIBITED_BY, f"{rule.name}: {source}"
+        return None
+
+    def _quiet(self, alert: Alert) -> Mute | None:
         for silence in self._silences:
             if fits(silence.matchers, alert):
                 return Why.SILENCED_BY, silence.id
         for window in self._windows:
             if fits(window.matchers, alert):
                 return Why.MAINTENANCE, window.name
-        for rule, sources in self._hiding:
-            source = sources.get(_values(rule, alert))
-            if source not in (None, alert.alert_id) and fits(rule.hides, alert) and not fits(rule.when, alert):
-                return Why.INHIBITED_BY, f"{rule.name}: {source}"
         return None
 
 

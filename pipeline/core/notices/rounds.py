@@ -11,7 +11,7 @@ from pipeline.core.notices.delivery import Delivery
 from pipeline.core.notices.groups import Group
 from pipeline.core.notices.looking import Look, look_at
 from pipeline.core.notices.messages import acknowledgements, after, due_ms, messages, name_of, repeat_ms
-from pipeline.core.notices.muting import Muting
+from pipeline.core.notices.muting import FOUND_MAX, Found, Muting
 from pipeline.core.notices.orders import Orders
 from pipeline.core.notices.plan import Plan, Route
 from pipeline.core.notices.suppression import Suppression, Why
@@ -39,6 +39,7 @@ class Rounds:
         self._orders = orders
         self._in_force: frozenset[str] = frozenset()
         self._next_ms = 0
+        self._found: Found = {}
         self._said: dict[tuple[str, str], tuple[Why, str]] = {}  # what was held back, so that it is said once
 
     def go(self, now_ms: int) -> Outcome:
@@ -48,8 +49,10 @@ class Rounds:
         in_force = self._orders.in_force(now_ms) | windows
         if not self._book.stirred and in_force == self._in_force and now_ms < self._next_ms:
             return outcome
+        if in_force != self._in_force or len(self._found) > FOUND_MAX:
+            self._found = {}
         self._book.stirred, self._in_force = False, in_force
-        muting = Muting(self._plan, self._orders, self._book.alerts.values(), now_ms)
+        muting = Muting(self._plan, self._orders, self._book.alerts.values(), now_ms, self._found)
         looked = [self._visit(group, muting, now_ms, outcome) for group in list(self._book.groups.values())]
         self._next_ms = min([*looked, now_ms + _LATER_MS])
         return outcome
