@@ -17,6 +17,8 @@ from pipeline.cli.checkup import Checkup, note, ok, wrong
 from pipeline.cli.figures import size
 from pipeline.embedded.jars import locked_jars
 from pipeline.errors import FatalError
+from pipeline.notifier.channels.config import unset_secrets
+from pipeline.notifier.notifications_file import load_notifications
 from pipeline.rules_file import load_rules
 from pipeline.settings import Settings
 from pipeline.up.runfile import read_running, runfile_path
@@ -47,6 +49,7 @@ def machine_checkups(settings: Settings) -> Iterator[Checkup]:
     yield _libraries()
     yield _embedded_servers(settings)
     yield _rules(settings)
+    yield _notifications(settings)
     yield _running(settings)
 
 
@@ -124,6 +127,20 @@ def _rules(settings: Settings) -> Checkup:
     except FatalError as error:
         return wrong("rules", str(error), "mend the file, or unset PIPELINE_RULES for the defaults")
     return ok("rules", f"{len(rules)} rules from {name}")
+
+
+def _notifications(settings: Settings) -> Checkup:
+    if settings.notifications is None:
+        return ok("notifications", "PIPELINE_NOTIFICATIONS names no file: nobody is told of alerts")
+    try:
+        found = load_notifications(settings.notifications)
+    except FatalError as error:
+        return wrong("notifications", str(error), "mend the file; `pipeline notify check` looks at it alone")
+    missing = [f"{config.name}: {one}" for config in found.channels for one in unset_secrets(config)]
+    if missing:
+        return note("notifications", "; ".join(missing), "`pipeline notify test CHANNEL` tries one")
+    names = ", ".join(config.name for config in found.channels)
+    return ok("notifications", f"channels {names} from {settings.notifications}")
 
 
 def _running(settings: Settings) -> Checkup:

@@ -12,11 +12,11 @@ from pipeline.embedded.ports import free_port
 from tests.stack.up_fixture import Cli
 
 COMMANDS = (
-    *("up", "demo", "aggregator", "evaluator", "lander"),
+    *("up", "demo", "aggregator", "evaluator", "lander", "notifier", "ack"),
     *("publish", "stats", "alerts", "sql", "topics", "doctor", "reckon"),
 )
 DEAD = ("list", "show", "replay", "drop")
-PRINT_FACTS = ("up", "publish", "stats", "alerts", "sql", "topics", "doctor", "reckon")
+PRINT_FACTS = ("up", "publish", "stats", "alerts", "sql", "topics", "doctor", "reckon", "ack")
 
 
 def test_help_names_every_command(lone_cli: Cli) -> None:
