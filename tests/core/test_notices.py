@@ -227,3 +227,16 @@ def test_what_is_over_is_forgotten_after_an_hour_and_what_was_sent_after_a_week(
     assert len(desk.book.deliveries) == 2
     desk.book.sweep(desk.now_ms + 8 * 24 * HOUR_MS)
     assert [one.state for one in desk.book.deliveries.values()] == ["waiting"]
+
+
+def test_that_a_group_is_looked_after_is_told_again_when_what_was_new_in_it_is_over_and_under_another_key() -> None:
+    desk = Desk()
+    desk.tell("a1")
+    desk.wait(1)
+    desk.acknowledge("a1", minutes=600)
+    assert desk.wait(60) == ["acknowledged: a1 firing"]
+    desk.tell("a2", series="prod/checkout/refund")
+    assert desk.wait(60) == ["firing: a1 firing, a2 firing"]
+    desk.tell("a2", "resolved")
+    assert desk.wait(60) == ["firing: a1 firing, a2 resolved", "acknowledged: a1 firing"]
+    assert len({one.key for one in desk.sent}) == len(desk.sent)

@@ -66,7 +66,7 @@ def acknowledgements(group: Group, look: Look, order: Acknowledgement, now_ms: i
             channel=channel,
             made_ms=now_ms,
             notification=Notification(
-                key=short_hash(group.id, "acknowledged", name_of(order), channel),
+                key=short_hash(group.id, group.number, "acknowledged", name_of(order), channel),
                 group=group.id,
                 kind="acknowledged",
                 severity=_gravest(alerts),

@@ -120,7 +120,7 @@ class Rounds:
             self._book.drop(group)
         else:
             self._book.put(told)
-        return now_ms + min(route.repeat_ms or _LATER_MS, _LATER_MS)
+        return now_ms  # what is left of it is looked at in the next round
 
     def _without(self, group: Group, look: Look) -> Group:
         """Return a group without what ended before anybody was told."""
