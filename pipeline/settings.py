@@ -113,6 +113,7 @@ class Settings(BaseSettings):
     slots_days: int = Field(7, ge=1, description="How long slots are kept in ClickHouse.")
     rollup_months: int = Field(13, ge=1, description="How long roll-ups of panes are kept in ClickHouse.")
     alerts_days: int = Field(30, ge=1, description="How long alerts are kept in ClickHouse.")
+    decisions_days: int = Field(30, ge=1, description="How long decisions about alerts are kept in ClickHouse.")
 
     stop_seconds: float = Field(10, gt=0, description="A worker that was told to stop leaves after this long.")
     stuck_seconds: float = Field(60, gt=0, description="A worker that lags and does not move for so long exits.")

@@ -73,6 +73,10 @@ class Topics:
         return f"{self.prefix}alerts.state"
 
     @property
+    def decisions(self) -> str:
+        return f"{self.prefix}alerts.decisions"
+
+    @property
     def closed_panes(self) -> str:
         return f"{self.prefix}closed-panes-changelog"
 
@@ -125,6 +129,7 @@ def specs(settings: Settings) -> Iterator[TopicSpec]:
     yield TopicSpec(topics.live, n, "windows in the making, for live views", {"retention.ms": str(_HOUR_MS), **large})
     yield TopicSpec(topics.alerts, n, "alerts: every transition, append-only", month)
     yield TopicSpec(topics.alerts_state, n, "alerts: what is true now, compacted", compact)
+    yield TopicSpec(topics.decisions, n, "alerts: why each changed, or did not", week)
     yield TopicSpec(topics.closed_panes, n, "changelog of the table closed_panes", compact)
     yield TopicSpec(topics.windows, n, "changelog of the table windows", compact)
     yield TopicSpec(topics.control, 1, "what is changed at run time, such as silences, compacted", compact)

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from schemas.alert import Alert
+from schemas.alert_decision import AlertDecision
 from schemas.dead_letter import DeadLetter
 from schemas.dead_outcome import DeadOutcome
 from schemas.error import ErrorEvent
@@ -23,6 +24,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "sample": SampleEvent,
     "stats": StatsRecord,
     "alert": Alert,
+    "alert_decision": AlertDecision,
     "notice": NoticeRecord,
     "dead_letter": DeadLetter,
     "dead_outcome": DeadOutcome,

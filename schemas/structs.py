@@ -1,8 +1,8 @@
 """The records that the pipeline writes, as msgspec structs: the same JSON as the pydantic models, many times faster.
 
-`schemas/alert.py`, `stats.py`, `notice.py`, `dead_letter.py` and `dead_outcome.py` are the contract, and say what each
-field means. A test holds that both have the same fields and give the same JSON. Nothing here imports pydantic, so
-`pipeline/core/` may use it.
+`schemas/alert.py`, `alert_decision.py`, `stats.py`, `notice.py`, `dead_letter.py` and `dead_outcome.py` are the
+contract, and say what each field means. A test holds that both have the same fields and give the same JSON. Nothing
+here imports pydantic, so `pipeline/core/` may use it.
 """
 
 from __future__ import annotations
@@ -127,6 +127,42 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="alert", ta
     rule_version: str | None = None
 
 
+class AlertDecision(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="alert_decision", tag_field="type"):
+    """Why something changed, or did not; identity `decision_id`. Built by `pipeline.core.decision_log`."""
+
+    schema_version: int = 1
+    decision_id: str
+    rule: str
+    rule_type: str
+    rule_version: str
+    environment: str
+    service: str
+    operation: str
+    dimensions: dict[str, str] = {}
+    series: str
+    step_end_ms: int
+    decided: Decided
+    since_ms: int
+    state: AlertPhase
+    previous_state: AlertPhase
+    severity: AlertSeverity | None = None
+    alert_id: str | None = None
+    sequence: int | None = None
+    reason: str
+    notice: str | None = None
+    value: float | None = None
+    threshold: float | None = None
+    comparison: str
+    unit: str
+    samples: int | None = None
+    min_samples: int | None = None
+    window: str
+    window_start_ms: int
+    window_end_ms: int
+    watermark_ms: int | None = None
+    completeness: float | None = None
+
+
 class DeadHeader(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """One Kafka header of a refused record."""
 
@@ -184,7 +220,7 @@ class NoticeRecord(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="not
 
 
 _encoder = msgspec.json.Encoder()
-Record = StatsRecord | Alert | DeadLetter | DeadOutcome
+Record = StatsRecord | Alert | AlertDecision | DeadLetter | DeadOutcome
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 

@@ -37,14 +37,20 @@ def _ended_by_events(condition: Condition) -> bool:
 
 def frozen(state: AlertState, look: Look) -> AlertState:
     """Return the state of an alert that stays as it is because data is missing at a final look."""
-    return _seen_at(state, look, look.step_end_ms)
+    return _seen_at(state, look, look.step_end_ms, Reason.FROZEN_INCOMPLETE)
 
 
 def thawed(state: AlertState, look: Look) -> AlertState:
     """Return the state of a frozen alert at a look at which nothing is missing any more."""
-    return _seen_at(state, look, None)
+    return _seen_at(state, look, None, Reason.THAWED)
 
 
-def _seen_at(state: AlertState, look: Look, frozen_ms: int | None) -> AlertState:
+def _seen_at(state: AlertState, look: Look, frozen_ms: int | None, reason: Reason) -> AlertState:
     # With the look in it: a replay finds that it was decided, and says nothing twice.
-    return msgspec.structs.replace(state, frozen_ms=frozen_ms, last_step_ms=look.step_end_ms, last_decided=look.decided)
+    return msgspec.structs.replace(
+        state,
+        frozen_ms=frozen_ms,
+        last_step_ms=look.step_end_ms,
+        last_decided=look.decided,
+        last_reason=reason,
+    )

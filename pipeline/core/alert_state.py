@@ -58,6 +58,7 @@ class AlertState(msgspec.Struct, frozen=True, kw_only=True):
     last_event_ms: int | None = None  # absence only: end of the last pane with an event
     frozen_ms: int | None = None  # the step since which data is missing that may undo what it shows
     signals: SignalMarks | None = None  # critical_error only
+    last_reason: Reason | None = None  # why the state was last changed, or frozen, or thawed
 
     @property
     def key(self) -> Key:

@@ -15,7 +15,7 @@ from pipeline.core.alert_state import ACTIVE, FIRED, AlertState, Key, Phase, Sig
 from pipeline.core.measures.shapes import shape_of
 from pipeline.core.rules import Rule, Severity, rank
 from pipeline.core.series import Series
-from schemas.structs import Alert
+from schemas.structs import Alert, Decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Why something changed or did not, for the decision log. `value` is in the alert's unit."""
+    """Why something changed or did not, for the decision log. `value` is in the alert's unit; `alert` is the change."""
 
     rule: str
     series: Series
     step_end_ms: int
-    decided: str
+    decided: Decided
     reason: Reason
     notice: Notice | None = None
     alert_id: str | None = None
@@ -42,6 +42,7 @@ class Decision:
     severity: Severity | None = None
     value: float | None = None
     samples: int | None = None
+    alert: Alert | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Evaluation:
     def add(self, transition: Transition) -> None:
         """Take in a transition, and its decision with it."""
         self.transitions.append(transition)
-        self.decisions.append(_decision_of(transition))
+        self.decisions.append(decision_of(transition.state, transition.alert, transition.reason))
 
     def sort(self, places: Mapping[str, int]) -> None:
         """Put everything in the order of the rules and the series: the same after a restart. Orphans come first."""
@@ -64,21 +65,31 @@ class Evaluation:
         self.decisions.sort(key=lambda one: (places.get(one.rule, -1), one.rule, one.series))
 
 
-def _decision_of(transition: Transition) -> Decision:
-    state, alert = transition.state, transition.alert
+def decision_of(state: AlertState, alert: Alert | None, reason: Reason) -> Decision:
+    """Return the decision by which a state came about; without an alert it only says something new."""
     return Decision(
         rule=state.rule,
         series=state.series,
         step_end_ms=state.last_step_ms,
         decided=state.last_decided,
-        reason=transition.reason,
+        reason=reason,
         notice=None if alert is None else Notice(alert.notify_reason),
         alert_id=state.last_transition.alert_id,
         sequence=state.sequence,
         severity=state.severity,
         value=None if alert is None else alert.value,
         samples=None if alert is None else alert.samples,
+        alert=alert,
     )
+
+
+def last_decision(state: AlertState) -> Decision | None:
+    """Return the decision that a state was kept with, as it may have to be told again; None where it says none."""
+    if state.last_reason is None:
+        return None
+    last = state.last_transition
+    new = (last.step_end_ms, last.decided) == (state.last_step_ms, state.last_decided)
+    return decision_of(state, last if new else None, state.last_reason)
 
 
 def kept(rule: Rule, series: Series, look: Look, reason: Reason, value: float | None, samples: int) -> Decision:
@@ -138,6 +149,7 @@ def advance(
         last_step_ms=look.step_end_ms,
         last_decided=look.decided,
         last_transition=alert,
+        last_reason=change.reason,
         told_severity=_told(before, change, told),
         cooldown_until_ms=until_ms,
         cooldown_severity=cooling,
@@ -189,6 +201,7 @@ def retire(before: AlertState, reason: Reason, look: Look) -> Transition:
         last_step_ms=look.step_end_ms,
         last_decided=look.decided,
         last_transition=alert,
+        last_reason=reason,
         told_severity=None,
         frozen_ms=None,
     )

@@ -1,4 +1,4 @@
-"""What the evaluator sends: stats, what is in the making, the table of latest windows, alerts."""
+"""What the evaluator sends: stats, what is in the making, the table of latest windows, alerts, decisions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.core.series import Series
 from pipeline.evaluator.keys import windows_key
 from pipeline.faust_ext.producer import Outgoing
 from pipeline.topics import Topics
-from schemas.structs import Alert, StatsRecord
+from schemas.structs import Alert, AlertDecision, StatsRecord
 
 _encoder = msgspec.json.Encoder()
 
@@ -82,6 +82,10 @@ class Outbox:
     def alert(self, alert: Alert) -> Outgoing:
         """Return the record of one transition; keyed by alert, so that its transitions stay in order."""
         return Outgoing(self.topics.alerts, self.shard, alert.alert_id.encode(), _encoder.encode(alert))
+
+    def decision(self, decision: AlertDecision) -> Outgoing:
+        """Return the record of one decision; keyed by its identity."""
+        return Outgoing(self.topics.decisions, self.shard, decision.decision_id.encode(), _encoder.encode(decision))
 
 
 def _key(series: Series) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 from faust.types import TP
 
 from pipeline.core import records
-from pipeline.core.alert_engine import evaluate, take
+from pipeline.core.alert_engine import evaluate
 from pipeline.core.alert_rules import compile_rules
 from pipeline.core.alert_signal import evaluate_signal
 from pipeline.core.alert_state import AlertState
@@ -167,7 +167,7 @@ class Evaluator:
             if any(transition.alert for transition in evaluation.transitions):
                 await self.speaker.keep(shard, evaluation)
             else:
-                take(shard.states, evaluation)
+                self.speaker.take(shard, evaluation)
             counted |= {alert_key(transition.state): transition.state for transition in evaluation.transitions}
         await self.speaker.keep_counts(shard, counted)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from pipeline.core.alert_rules import CompiledRules
 from pipeline.core.alert_state import AlertState, AlertStates
+from pipeline.core.decision_log import DecisionLog
 from pipeline.core.series import Series
 from pipeline.core.window_config import WindowConfig, WindowState
 from pipeline.core.window_engine import WindowEngine
@@ -26,6 +27,7 @@ class Shard:
         self.number = config.shard
         self.rules = rules
         self.engine = WindowEngine(config, self._fetch)
+        self.decisions = DecisionLog(config.windows)
         self.states = AlertStates(shard=config.shard, shards=shards)
         self.position = 0  # next offset of `panes` to be read
         self.signals_position = 0

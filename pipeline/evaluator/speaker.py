@@ -1,4 +1,4 @@
-"""Keeps and sends what shards have to say: alerts at once and in order, stats with the next commit."""
+"""Keeps and sends what shards have to say: alerts at once and in order, stats and decisions with the next commit."""
 
 from __future__ import annotations
 
@@ -33,12 +33,19 @@ class Speaker:
         self._windows = windows
         self._pending: list[Outgoing] = []
 
+    def take(self, shard: Shard, evaluation: Evaluation) -> None:
+        """Take an evaluation in; what it decided is told with the next commit, when its alerts have long been sent."""
+        take(shard.states, evaluation)
+        outbox = self._outbox(shard)
+        told = shard.decisions.told(shard.rules, evaluation, shard.states)
+        self._pending += [outbox.decision(decision) for decision in told]
+
     async def keep(self, shard: Shard, evaluation: Evaluation) -> None:
         """Keep the states of an evaluation, take them in, then send its alerts; returns when the broker has all."""
         states = [transition.state for transition in evaluation.transitions]
         if states:
             await self._write(shard, {alert_key(state): encode_state(state) for state in states})
-        take(shard.states, evaluation)
+        self.take(shard, evaluation)
         alerts = [transition.alert for transition in evaluation.transitions if transition.alert is not None]
         if alerts:
             outbox = self._outbox(shard)
@@ -59,9 +66,11 @@ class Speaker:
                 shard.states.forget(key)
 
     async def send_again(self, shard: Shard, states: list[AlertState]) -> None:
-        """Send last transitions that may not have been sent before a crash; their ids are the same."""
+        """Send last transitions that may not have been sent before a crash, then why; their ids are the same."""
         outbox = self._outbox(shard)
         await self._app.producers.deliver([outbox.alert(state.last_transition) for state in states])
+        told = shard.decisions.told_again(shard.rules, states)
+        self._pending += [outbox.decision(decision) for decision in told]
 
     def stats(self, shard: Shard, records: list[StatsRecord]) -> None:
         """Send stats records, at the latest with the next commit."""

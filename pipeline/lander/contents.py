@@ -14,11 +14,11 @@ from pipeline.lander.late_rows import late_rows
 from pipeline.lander.records import Record
 from pipeline.lander.rows import Origin, Rows
 from pipeline.lander.slot_rows import Received, mark_rows, slot_rows
-from pipeline.lander.told_rows import alert_rows, dead_letter_rows, dead_outcome_rows, window_stats_rows
+from pipeline.lander.told_rows import alert_rows, dead_letter_rows, dead_outcome_rows, decision_rows, window_stats_rows
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from schemas import structs
-from schemas.structs import Alert, DeadLetter, DeadOutcome, StatsRecord
+from schemas.structs import Alert, AlertDecision, DeadLetter, DeadOutcome, StatsRecord
 
 T = TypeVar("T")
 
@@ -59,6 +59,7 @@ def read_contents(records: Iterable[Record], settings: Settings) -> Contents:
         topics.panes: _read_panes,
         topics.stats: lambda some, bad: [window_stats_rows(list(_told(some, StatsRecord, bad)), settings.epoch)],
         topics.alerts: lambda some, bad: [alert_rows(list(_told(some, Alert, bad)))],
+        topics.decisions: lambda some, bad: [decision_rows(list(_told(some, AlertDecision, bad)))],
         topics.dead: _read_dead,
         topics.late: lambda some, bad: [late_rows(list(_late(some, bad)))],
     }

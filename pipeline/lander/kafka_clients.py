@@ -20,7 +20,8 @@ METADATA_SECONDS = 10
 def landed_topics(settings: Settings) -> tuple[str, ...]:
     """Return the topics that the lander reads."""
     topics = topics_of(settings)
-    return (*topics.events(), topics.panes, topics.stats, topics.alerts, topics.dead, topics.late)
+    told = (topics.stats, topics.alerts, topics.decisions, topics.dead, topics.late)
+    return (*topics.events(), topics.panes, *told)
 
 
 def group_of(settings: Settings) -> str:

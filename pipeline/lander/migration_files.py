@@ -21,7 +21,8 @@ from pipeline.settings import Settings
 FOLDER = Path(__file__).parent / "migrations"
 _FILE_NAME = re.compile(r"(\d{3})_([a-z0-9_]+)\.sql")
 _SHARDING = re.compile(r"\A-- sharding: (.+)\n")
-_NAMES = ("database", "on_cluster", "local", "replicated", "raw_days", "slots_days", "rollup_months", "alerts_days")
+_KEPT = ("raw_days", "slots_days", "rollup_months", "alerts_days", "decisions_days")
+_NAMES = ("database", "on_cluster", "local", "replicated", *_KEPT)
 _PLACEHOLDER = re.compile(r"\{(" + "|".join(_NAMES) + r")\}")
 
 

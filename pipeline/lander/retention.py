@@ -31,6 +31,7 @@ def intervals(settings: Settings) -> dict[str, str]:
         "panes_1h_log": rollup,
         "window_stats_log": slots,
         "alerts_log": alerts,
+        "alert_decisions_log": f"toIntervalDay({settings.decisions_days})",
         "dead_letters_log": raw,
         "dead_outcomes_log": raw,
         "late_events_log": raw,

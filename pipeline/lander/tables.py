@@ -121,6 +121,28 @@ ALERTS = _table(
     dict.fromkeys(ALERT_TIMES, TIME),
     {"dimensions": TEXT, "json": BYTES, "received_at": TIME},
 )
+_DECISION_TEXTS = (
+    *("decision_id", "rule", "rule_type", "rule_version", "environment", "service", "operation", "decided", "state"),
+    *("previous_state", "severity", "alert_id", "reason", "notice", "comparison", "unit", "window"),
+)
+_DECISION_NUMBERS = {
+    **dict.fromkeys(("value", "threshold", "completeness"), FLOAT),
+    "sequence": U32,
+    "samples": U64,
+    "min_samples": U64,
+}
+DECISION_FIELDS = (*_DECISION_TEXTS, *_DECISION_NUMBERS)
+"""Columns of `alert_decisions_log` that are fields of a decision under the same name."""
+DECISION_TIMES = ("step_end", "since", "window_start", "window_end", "watermark")
+"""Columns of `alert_decisions_log` that are fields of a decision with `_ms` behind the name."""
+ALERT_DECISIONS = _table(
+    "alert_decisions_log",
+    "step_end",
+    dict.fromkeys(_DECISION_TEXTS, TEXT),
+    _DECISION_NUMBERS,
+    dict.fromkeys(DECISION_TIMES, TIME),
+    {"dimensions": TEXT, "received_at": TIME},
+)
 DEAD_LETTERS = _table(
     "dead_letters_log",
     "appended_at",
@@ -140,4 +162,4 @@ LATE_EVENTS = _table(
     {"epoch": U32, "topic": TEXT, "partition": U32, "offset": U64, "idx": U32, "pane_start": TIME, "received_at": TIME},
 )
 _EVENTS = (OPERATIONS, ERRORS, SAMPLES)
-ALL = (*_EVENTS, SLOTS, SOURCE_MARKS, WINDOW_STATS, ALERTS, DEAD_LETTERS, LATE_EVENTS, DEAD_OUTCOMES)
+ALL = (*_EVENTS, SLOTS, SOURCE_MARKS, WINDOW_STATS, ALERTS, DEAD_LETTERS, LATE_EVENTS, DEAD_OUTCOMES, ALERT_DECISIONS)

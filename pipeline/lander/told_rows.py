@@ -1,4 +1,4 @@
-"""What the stream tells, as rows: stats records, alerts and dead letters."""
+"""What the stream tells, as rows: stats records, alerts, decisions and dead letters."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from pipeline.lander.ledger_columns import letter_ledger
 from pipeline.lander.records import Record
 from pipeline.lander.rows import Column, Origin, Rows
 from pipeline.lander.tables import (
+    ALERT_DECISIONS,
     ALERT_FIELDS,
     ALERT_TIMES,
     ALERTS,
     DEAD_LETTERS,
     DEAD_OUTCOMES,
+    DECISION_FIELDS,
+    DECISION_TIMES,
     WINDOW_FIELDS,
     WINDOW_STATS,
 )
-from schemas.structs import Alert, DeadLetter, DeadOutcome, StatsRecord, WindowStats
+from schemas.structs import Alert, AlertDecision, DeadLetter, DeadOutcome, StatsRecord, WindowStats
 
 
 def dimensions_text(dimensions: Mapping[str, str]) -> str:
@@ -70,6 +73,17 @@ def alert_rows(alerts: Sequence[tuple[Record, Alert]]) -> Rows:
         "received_at": [record.timestamp for record, _ in alerts],
     }
     return Rows(ALERTS, len(alerts), columns, lambda row: Origin(alerts[row][0], None))
+
+
+def decision_rows(decisions: Sequence[tuple[Record, AlertDecision]]) -> Rows:
+    """Return a row for every decision about an alert in a batch."""
+    columns: dict[str, Column] = {name: [getattr(one, name) for _, one in decisions] for name in DECISION_FIELDS}
+    columns |= {name: [getattr(one, f"{name}_ms") for _, one in decisions] for name in DECISION_TIMES}
+    columns |= {
+        "dimensions": [dimensions_text(one.dimensions) for _, one in decisions],
+        "received_at": [record.timestamp for record, _ in decisions],
+    }
+    return Rows(ALERT_DECISIONS, len(decisions), columns, lambda row: Origin(decisions[row][0], None))
 
 
 def dead_letter_rows(letters: Sequence[tuple[Record, DeadLetter]]) -> Rows:

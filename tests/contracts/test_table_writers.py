@@ -17,7 +17,7 @@ from schemas import structs
 from tests.contracts.history_fixture import History
 from tests.contracts.kafka_records import NOW_MS, FakeRecord, error, operation, records, sample
 from tests.contracts.snapshots import PANE_MS, block_of, mark, marks, snapshot
-from tests.contracts.told_records import alert, letter, outcome, stats
+from tests.contracts.told_records import alert, decision, letter, outcome, stats
 
 pytestmark = pytest.mark.stack
 
@@ -76,6 +76,12 @@ WRITERS = [
         "dead_outcomes_log FINAL",
         "attempt",
         lambda: records("events.dead", [structs.encode(outcome(n)) for n in range(3)]),
+    ),
+    Writer(
+        "alert_decisions_log",
+        "alert_decisions",
+        "samples",
+        lambda: records("alerts.decisions", [structs.encode(decision(n)) for n in (1, 2, 3)]),
     ),
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.structs import Alert, DeadLetter, DeadOutcome, ErrorsBySeverity, StatsRecord, WindowStats
+from schemas.structs import Alert, AlertDecision, DeadLetter, DeadOutcome, ErrorsBySeverity, StatsRecord, WindowStats
 from tests.contracts.kafka_records import NOW_MS
 
 
@@ -107,3 +107,33 @@ def outcome(offset: int = 0, **changes: Any) -> DeadOutcome:
         **changes,
     }
     return DeadOutcome(**fields)
+
+
+def decision(number: int = 1, **changes: Any) -> AlertDecision:
+    """Return the decision not to begin an alert over so many samples."""
+    fields: dict[str, Any] = {
+        "decision_id": f"d{number}",
+        "rule": "error-rate",
+        "rule_type": "error_rate",
+        "rule_version": "5d1c0b7e",
+        "environment": "prod",
+        "service": "checkout",
+        "operation": "pay",
+        "series": "prod/checkout/pay",
+        "step_end_ms": NOW_MS - 10_000 * number,
+        "decided": "on_time",
+        "since_ms": NOW_MS - 10_000 * number,
+        "state": "inactive",
+        "previous_state": "inactive",
+        "reason": "MIN_SAMPLES",
+        "value": 0.25,
+        "threshold": 0.02,
+        "comparison": ">",
+        "unit": "ratio",
+        "samples": 8,
+        "min_samples": 20,
+        "window": "5m",
+        "window_start_ms": NOW_MS - 300_000,
+        "window_end_ms": NOW_MS,
+    }
+    return AlertDecision(**(fields | changes))

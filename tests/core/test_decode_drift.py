@@ -12,6 +12,7 @@ import pytest
 from pipeline.decode.kinds import ERRORS, OPERATIONS, SAMPLES, Kind
 from schemas import structs
 from schemas.alert import Alert
+from schemas.alert_decision import AlertDecision
 from schemas.dead_letter import DeadLetter
 from schemas.dead_outcome import DeadOutcome
 from schemas.generate import MODELS
@@ -86,10 +87,11 @@ def test_a_record_that_we_write_is_the_same_json_by_struct_and_by_model(name: st
     [
         (structs.StatsRecord, StatsRecord),
         (structs.Alert, Alert),
+        (structs.AlertDecision, AlertDecision),
         (structs.DeadLetter, DeadLetter),
         (structs.DeadOutcome, DeadOutcome),
     ],
-    ids=["stats", "alert", "dead_letter", "dead_outcome"],
+    ids=["stats", "alert", "alert_decision", "dead_letter", "dead_outcome"],
 )
 def test_a_record_that_we_write_has_the_fields_of_its_model_in_order(struct: Any, model: Any) -> None:
     written = msgspec.json.schema(struct)["$defs"]

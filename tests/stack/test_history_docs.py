@@ -22,7 +22,7 @@ from schemas import structs
 from tests.contracts.history_fixture import History
 from tests.contracts.kafka_records import NOW_MS, error, operation, records
 from tests.contracts.snapshots import PANE_MS, block_of, mark, marks, snapshot
-from tests.contracts.told_records import alert, letter, stats
+from tests.contracts.told_records import alert, decision, letter, stats
 
 pytestmark = pytest.mark.stack
 
@@ -56,6 +56,7 @@ async def filled(history: History) -> History:
         "panes": [*panes, panes_records.encode(marks(mark()))],
         "stats": [structs.encode(stats(step_end_ms=NOW_MS))],
         "alerts": [structs.encode(alert())],
+        "alerts.decisions": [structs.encode(decision())],
         "events.dead": [structs.encode(letter())],
     }
     for topic, values in told.items():
