@@ -11,6 +11,7 @@ from collections.abc import Collection
 import numpy as np
 
 from pipeline.core.alert_absence import evaluate_absence
+from pipeline.core.alert_freeze import lags
 from pipeline.core.alert_machine import Look
 from pipeline.core.alert_message import Evidence
 from pipeline.core.alert_reasons import Reason
@@ -50,6 +51,8 @@ def evaluate(compiled: CompiledRules, view: StepView, states: AlertStates) -> Ev
             evaluate_absence(step, rule)
         for rule in compiled.criticals:
             end_holds(step, rule)
+    elif lags(look):
+        step.freeze_lagging()
     step.evaluation.sort(compiled.places)
     return step.evaluation
 

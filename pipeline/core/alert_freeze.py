@@ -35,6 +35,21 @@ def _ended_by_events(condition: Condition) -> bool:
     return isinstance(condition, Absence) or (isinstance(condition, Throughput) and condition.side == "below")
 
 
+LAGGING_MS = 45_000
+"""An early look is so far ahead of the watermark when a source has fallen behind; 20 s is ordinary."""
+
+
+def lags(look: Look) -> bool:
+    """Return whether a source has fallen so far behind that what is over may not be noticed for long."""
+    return not look.final and look.watermark_ms is not None and look.step_end_ms - look.watermark_ms > LAGGING_MS
+
+
+def waiting(state: AlertState, watermark_ms: int | None) -> AlertState:
+    """Return the state of an alert about which nothing is decided until the watermark goes on."""
+    # Without the look in it: the steps up to there are still to be decided.
+    return msgspec.structs.replace(state, frozen_ms=watermark_ms)
+
+
 def frozen(state: AlertState, look: Look) -> AlertState:
     """Return the state of an alert that stays as it is because data is missing at a final look."""
     return _seen_at(state, look, look.step_end_ms, Reason.FROZEN_INCOMPLETE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -10,14 +9,12 @@ import msgspec
 from pipeline.core.conditions import windows_of
 from pipeline.core.measures.percentiles import bucket_columns
 from pipeline.core.rule_match import RowIndex
+from pipeline.core.rule_version import rule_version
 from pipeline.core.rules import Absence, CriticalError, Rule
 from pipeline.core.series import Series
 
 HIDDEN_BY = {"success_rate": "error_rate"}
 """One cause pages once: people are not told of the one while the other, as grave or graver, fires on its series."""
-
-
-VERSION_CHARACTERS = 8
 
 
 class CompiledRules:
@@ -41,7 +38,7 @@ class CompiledRules:
             window: bucket_columns(rule for rule in (*measured, *self.recoveries.values()) if rule.window == window)
             for window in {window for rule in measured for window in windows_of(rule)}
         }
-        self.versions = {rule.name: version_of(rule) for rule in every}
+        self.versions = {rule.name: rule_version(rule) for rule in every}
         self._indexes: dict[int, RowIndex] = {}
 
     def index(self, shard: int, series: Sequence[Series]) -> RowIndex:
@@ -50,11 +47,6 @@ class CompiledRules:
         if index is None or not index.is_for(series):
             index = self._indexes[shard] = RowIndex(series)
         return index
-
-
-def version_of(rule: Rule) -> str:
-    """Return the version of a rule: 8 hexadecimal digits of SHA-256 over all that it says."""
-    return hashlib.sha256(msgspec.json.encode(rule, order="deterministic")).hexdigest()[:VERSION_CHARACTERS]
 
 
 def _recovery(rule: Rule) -> Rule:

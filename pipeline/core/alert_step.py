@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.core.alert_freeze import frozen, may_be_undone, thawed
+from pipeline.core.alert_freeze import frozen, may_be_undone, thawed, waiting
 from pipeline.core.alert_machine import Change, Look, Seen, decide, is_past
 from pipeline.core.alert_message import Evidence
 from pipeline.core.alert_notice import notice, owed
@@ -67,6 +67,15 @@ class Step:
             self._withhold(rule, series, Reason.FROZEN_INCOMPLETE)
         elif state.frozen_ms is None:
             self.evaluation.add(Transition(frozen(state, self.look), None, Reason.FROZEN_INCOMPLETE))
+
+    def freeze_lagging(self) -> None:
+        """Say of every active alert that nothing is decided about it until a source has caught up; once."""
+        changed = {transition.state.key for transition in self.evaluation.transitions}
+        for rule in self.states.active_rules():
+            for state in self.states.active(rule).values():
+                if state.frozen_ms is None and state.key not in changed:
+                    frozen_since = waiting(state, self.look.watermark_ms)
+                    self.evaluation.add(Transition(frozen_since, None, Reason.FROZEN_LAGGING))
 
     def _withhold(self, rule: Rule, series: Series, reason: Reason) -> None:
         """Note what is not decided; it is said once."""

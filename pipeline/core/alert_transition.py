@@ -56,8 +56,9 @@ class Evaluation:
 
     def add(self, transition: Transition) -> None:
         """Take in a transition, and its decision with it."""
+        assert self.look is not None
         self.transitions.append(transition)
-        self.decisions.append(decision_of(transition.state, transition.alert, transition.reason))
+        self.decisions.append(decision_of(transition.state, transition.alert, transition.reason, self.look))
 
     def sort(self, places: Mapping[str, int]) -> None:
         """Put everything in the order of the rules and the series: the same after a restart. Orphans come first."""
@@ -65,13 +66,13 @@ class Evaluation:
         self.decisions.sort(key=lambda one: (places.get(one.rule, -1), one.rule, one.series))
 
 
-def decision_of(state: AlertState, alert: Alert | None, reason: Reason) -> Decision:
+def decision_of(state: AlertState, alert: Alert | None, reason: Reason, look: Look) -> Decision:
     """Return the decision by which a state came about; without an alert it only says something new."""
     return Decision(
         rule=state.rule,
         series=state.series,
-        step_end_ms=state.last_step_ms,
-        decided=state.last_decided,
+        step_end_ms=look.step_end_ms,
+        decided=look.decided,
         reason=reason,
         notice=None if alert is None else Notice(alert.notify_reason),
         alert_id=state.last_transition.alert_id,
@@ -89,7 +90,9 @@ def last_decision(state: AlertState) -> Decision | None:
         return None
     last = state.last_transition
     new = (last.step_end_ms, last.decided) == (state.last_step_ms, state.last_decided)
-    return decision_of(state, last if new else None, state.last_reason)
+    return decision_of(
+        state, last if new else None, state.last_reason, Look(state.last_step_ms, None, state.last_decided)
+    )
 
 
 def kept(rule: Rule, series: Series, look: Look, reason: Reason, value: float | None, samples: int) -> Decision:

@@ -8,11 +8,11 @@ import msgspec
 
 from pipeline.core.rules import Rule
 
-CHARACTERS = 12
+CHARACTERS = 8
 
 
 def rule_version(rule: Rule) -> str:
-    """Return the first 12 hexadecimal digits of SHA-256 over the rule as JSON, without what it leaves at its default.
+    """Return the first 8 hexadecimal digits of SHA-256 over the rule as JSON, without what it leaves at its default.
 
     The same in every process and after a restart.
     """

@@ -7,11 +7,12 @@ import pytest
 
 from pipeline.core.alert_engine import evaluate, take
 from pipeline.core.alert_reasons import Reason
-from pipeline.core.alert_rules import CompiledRules, version_of
+from pipeline.core.alert_rules import CompiledRules
 from pipeline.core.alert_state import AlertStates
 from pipeline.core.alert_transition import Decision
 from pipeline.core.decision_log import DecisionLog, decision_id
 from pipeline.core.decision_throttle import AGAIN_MS, DecisionThrottle
+from pipeline.core.rule_version import rule_version
 from pipeline.rules_file import parse_rules
 from pipeline.settings import window_ms
 from schemas.structs import AlertDecision
@@ -105,8 +106,8 @@ def test_another_threshold_is_another_version() -> None:
     (rule,) = parse_rules(RULES, "r.yaml", WINDOWS)
     (same,) = parse_rules(RULES, "r.yaml", WINDOWS)
     (other,) = parse_rules(RULES.replace("50%", "60%"), "r.yaml", WINDOWS)
-    assert version_of(rule) == version_of(same) != version_of(other)
-    assert len(version_of(rule)) == 8
+    assert rule_version(rule) == rule_version(same) != rule_version(other)
+    assert len(rule_version(rule)) == 8
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def frozen_at(line: Timeline) -> list[tuple[int, str]]:
     return [
         ((one.step_end_ms - ms(0)) // 1_000, one.reason)
         for one in found
-        if one.reason in (Reason.FROZEN_INCOMPLETE, Reason.THAWED)
+        if one.reason in (Reason.FROZEN_INCOMPLETE, Reason.FROZEN_LAGGING, Reason.THAWED)
     ]
 
 
@@ -123,6 +123,46 @@ def test_a_count_above_its_threshold_is_not_undone_by_what_comes_late_and_fires_
     assert story(line.step(10, "early", until=3)) == ["10 firing warning BREACH NOTIFY_FIRST"]
     line.traffic.add(4, 10_000)
     assert line.step(10) == []
+
+
+def lagging(line: Timeline, at: int, watermark: int) -> list[str]:
+    """An early look while one source has fallen behind."""
+    view = line.traffic.view(ms(at), "early")
+    view.watermark_ms = ms(watermark)
+    return story([one for one in line.evaluate(view) if one.alert is not None])
+
+
+def test_while_a_source_lags_alerts_are_frozen_and_what_gets_worse_is_told() -> None:
+    """::
+
+    watermark   60 ──────────────────────────────┐ 120 130
+    looks       final   early, 44 s ahead ··· 46 s, 50 s     final
+    state       firing                      frozen           as it was decided all along
+    """
+    line = failing(RATE.replace("2%, critical: 50%", "2%, critical: 95%"))
+    line.run(0, 60)
+    assert lagging(line, 104, 60) == []
+    assert frozen_at(line) == []
+    assert [lagging(line, at, 60) for at in (106, 110)] == [[], []]
+    assert frozen_at(line) == [(106, Reason.FROZEN_LAGGING)]
+    (state,) = line.states
+    assert (state.state, state.frozen_ms, state.last_step_ms) == ("firing", ms(60), ms(10))
+    line.restart()
+    assert lagging(line, 110, 60) == []
+    assert len(frozen_at(line)) == 1
+    assert line.run(60, 120) == [
+        "70 firing warning THAWED state only",
+        "120 resolved warning RECOVERED NOTIFY_RESOLVED",
+    ]
+
+
+def test_an_alert_that_gets_graver_while_a_source_lags_is_told() -> None:
+    line = failing(RATE.replace("2%, critical: 50%", "2%, critical: 80%"))
+    line.run(0, 60)
+    line.traffic.add(105, 10_000, 10_000)
+    assert lagging(line, 110, 60) == ["110 firing critical ESCALATED NOTIFY_ESCALATED"]
+    assert lagging(line, 110, 60) == []
+    assert next(iter(line.states)).severity == "critical"
 
 
 # ---- no_data
