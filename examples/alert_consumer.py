@@ -42,6 +42,12 @@ class Seen:
         return True
 
 
+def is_news(alert: dict[str, object]) -> bool:
+    """Return whether an alert fires, changes its severity or is over; not that it fires again while it recovers."""
+    back = alert["previous_state"] == "recovering" and alert["severity"] == alert.get("previous_severity")
+    return alert["state"] in TOLD and not (alert["state"] == "firing" and back)
+
+
 def line(alert: dict[str, object]) -> str:
     """Return an alert as one line for people."""
     decided = datetime.fromtimestamp(int(str(alert["step_end_ms"])) / 1_000, UTC)
@@ -63,7 +69,7 @@ async def main() -> None:
         await consumer.start()
         async for record in consumer:
             alert = json.loads(record.value)
-            if seen.is_new(alert["alert_id"], alert["sequence"]) and alert["state"] in TOLD:
+            if seen.is_new(alert["alert_id"], alert["sequence"]) and is_news(alert):
                 print(line(alert), flush=True)
             await consumer.commit()
     finally:

@@ -1,6 +1,6 @@
 """What the alert consumer does with an alert; that it follows the topic is shown on the real stack."""
 
-from examples.alert_consumer import Seen, line
+from examples.alert_consumer import Seen, is_news, line
 from schemas.alert import Alert
 
 ALERT: dict[str, object] = {
@@ -36,6 +36,15 @@ ALERT: dict[str, object] = {
 def test_an_alert_becomes_one_line() -> None:
     alert = Alert.model_validate(ALERT).model_dump()
     assert line(alert) == "2025-11-22 06:05:00 FIRING    critical  prod/checkout/pay  8 % of calls failed"
+
+
+def test_a_breach_that_comes_back_while_its_alert_recovers_is_no_news_unless_it_is_graver() -> None:
+    back = ALERT | {"previous_state": "recovering", "previous_severity": "critical"}
+    assert is_news(ALERT)
+    assert not is_news(back)
+    assert is_news(back | {"previous_severity": "warning"})
+    assert is_news(back | {"state": "resolved"})
+    assert not is_news(ALERT | {"state": "recovering", "previous_state": "firing"})
 
 
 def test_a_transition_is_acted_on_once_however_often_it_arrives() -> None:
