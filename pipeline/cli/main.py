@@ -11,6 +11,7 @@ from pipeline.cli.console import fail, warnings_to_user
 from pipeline.cli.dead import dead
 from pipeline.cli.demo import demo
 from pipeline.cli.doctor import doctor
+from pipeline.cli.explain import explain
 from pipeline.cli.ledger import ledger
 from pipeline.cli.new_epoch import new_epoch
 from pipeline.cli.notify import notify
@@ -40,7 +41,7 @@ _PANELS = {
     "Run": (demo, up, aggregator, evaluator, lander, notifier),
     "Send": (publish,),
     "Tell": (ack,),
-    "Look": (stats, alerts, sql, topics),
+    "Look": (stats, alerts, explain, sql, topics),
     "Check": (doctor, reckon, ledger, verify, repair, new_epoch),
 }
 for _panel, _commands in _PANELS.items():

@@ -1,0 +1,79 @@
+"""`pipeline explain`: decisions from the evaluator to ClickHouse, told for an alert that fired and one that did not."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.stack.test_cli_look import eventually
+from tests.stack.test_cli_publish import lines, operation
+from tests.stack.up_fixture import Cli
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(scope="module")
+def published(cli: Cli) -> str:
+    """A service of which `much` has 40 calls, 20 of them failed, and `little` has 5, all failed."""
+    service = f"s{uuid.uuid4().hex[:10]}"
+    much = [operation(service, number, success=number % 2 == 0, environment=service) for number in range(40)]
+    little = [
+        operation(service, 100 + number, success=False, operation="little", environment=service) for number in range(5)
+    ]
+    done = cli.run("publish", "-", stdin=lines(*much, *little))
+    assert done.returncode == 0, done.stderr
+    return service
+
+
+def decided(cli: Cli, service: str, reason: str) -> list[dict[str, object]]:
+    """What ClickHouse has of a reason for the service."""
+    query = (
+        "SELECT alert_id, operation, samples, min_samples, value, threshold, toUnixTimestamp64Milli(step_end) AS at "
+        f"FROM alert_decisions WHERE rule = 'error-rate' AND service = '{service}' AND reason = '{reason}'"
+    )
+    found: list[dict[str, object]] = cli.json("sql", query)
+    return found
+
+
+def test_an_alert_that_fired_is_told_with_its_numbers(cli: Cli, published: str) -> None:
+    (row,) = eventually(lambda: decided(cli, published, "BREACH"), bool)
+    told = cli.run("explain", str(row["alert_id"]))
+    assert told.returncode == 0, told.stderr
+    assert "it fired: the threshold was passed. Measured: 50.0 % over 5m" in told.stdout
+    assert "40 samples (the rule asks for 20); a breach is > 5.00 %" in told.stdout
+    assert "People were to be told: it fired." in told.stdout
+    facts = cli.json("explain", str(row["alert_id"]))
+    assert next(one["reason"] for one in facts["decisions"]) == "BREACH"
+    assert facts["story"] == told.stdout.splitlines()
+
+
+def test_an_alert_that_did_not_fire_is_told_with_why(cli: Cli, published: str) -> None:
+    row = eventually(lambda: decided(cli, published, "MIN_SAMPLES"), bool)[0]
+    assert (row["operation"], row["samples"], row["min_samples"], row["value"]) == ("little", 5, 20, 1)
+    at = f"{datetime.fromtimestamp(int(str(row['at'])) / 1_000, UTC):%Y-%m-%dT%H:%M:%S}"
+    about = ("--rule", "error-rate", "--series", f"{published}/{published}/little", "--at", at)
+    told = eventually(lambda: cli.run("explain", *about), lambda done: "5m window" in done.stdout)
+    assert f"{published}/{published}/little was inactive." in told.stdout
+    assert "it did not fire: in breach, but over fewer samples than `min_samples` asks for" in told.stdout
+    assert (
+        "error rate 100 %, 5 samples. That is a breach of the rule as it is now: > 5.00 % (critical); there were"
+        in (told.stdout)
+    )
+
+
+def test_a_series_that_never_was_is_told_as_unknown(cli: Cli, published: str) -> None:
+    eventually(lambda: decided(cli, published, "BREACH"), bool)
+    about = ("--rule", "error-rate", "--series", f"{published}/{published}/never", "--at", "1m")
+    told = cli.run("explain", *about)
+    assert told.returncode == 0, told.stderr
+    assert "No decision about it is kept from about then." in told.stdout
+    assert "is unknown up to then" in told.stdout or "The watermark had not passed that time" in told.stdout
+
+
+def test_an_alert_that_never_was_is_an_error_that_says_where_to_look(cli: Cli, published: str) -> None:
+    told = cli.run("explain", f"no{time.time_ns()}")
+    assert told.returncode == 1
+    assert "`pipeline alerts --all --json` shows each one's alert_id" in told.stderr
