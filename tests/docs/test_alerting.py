@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.core.alert_reasons import Notice
+from pipeline.core.alert_reasons import Notice, Reason
 from pipeline.rules_types import KEYS
 from tests.docs.documents import ROOT, spans
 
@@ -10,7 +10,7 @@ WORDS = set(spans(ROOT / "docs" / "alerting.md"))
 OF_RULES = {*KEYS, *(key for keys in KEYS.values() for key in keys)}
 
 
-@pytest.mark.parametrize("word", [*sorted(OF_RULES), *Notice])
+@pytest.mark.parametrize("word", [*sorted(OF_RULES), *Notice, *Reason])
 def test_every_word_is_explained(word: str) -> None:
     assert str(word) in WORDS
 
