@@ -25,7 +25,9 @@ class AlertDecision(BaseModel):
 
     type: Literal["alert_decision"] = Field("alert_decision", description="Always `alert_decision`.")
     schema_version: int = Field(1, ge=1, description="Version of this contract. Later ones only add fields.")
-    decision_id: str = Field(description="Made from rule, series, step_end_ms, decided and reason.")
+    decision_id: str = Field(
+        description="Made from rule, series, step_end_ms, decided, reason, and the alert's transition."
+    )
     rule: str = Field(description="Name of the rule.")
     rule_type: str = Field(description="What the rule watches; empty if the rule was not there any more.")
     rule_version: str = Field(description="Hash of the rule as it was; empty if it was not there any more.")

@@ -91,8 +91,12 @@ class DecisionLog:
 
 
 def decision_id(decision: Decision) -> str:
-    """Return the identity of a decision: 16 hexadecimal digits of SHA-256 over what it is about, when, and why."""
-    parts = (decision.rule, *decision.series, decision.step_end_ms, decision.decided, decision.reason)
+    """Return the identity of a decision: 16 hexadecimal digits of SHA-256 over what it is about, when, and why.
+
+    Of a change the alert's transition belongs to it: critical errors of one instant may begin several episodes.
+    """
+    change = None if decision.alert is None else (decision.alert.alert_id, decision.alert.sequence)
+    parts = (decision.rule, *decision.series, decision.step_end_ms, decision.decided, decision.reason, change)
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:ID_CHARACTERS]
 
 

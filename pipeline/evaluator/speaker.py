@@ -1,4 +1,4 @@
-"""Keeps and sends what shards have to say: alerts at once and in order, stats and decisions with the next commit."""
+"""Keeps and sends what shards have to say: alerts, and why, at once and in order; the rest with the next commit."""
 
 from __future__ import annotations
 
@@ -34,22 +34,29 @@ class Speaker:
         self._pending: list[Outgoing] = []
 
     def take(self, shard: Shard, evaluation: Evaluation) -> None:
-        """Take an evaluation in; what it decided is told with the next commit, when its alerts have long been sent."""
-        take(shard.states, evaluation)
-        outbox = self._outbox(shard)
-        told = shard.decisions.told(shard.rules, evaluation, shard.states)
-        self._pending += [outbox.decision(decision) for decision in told]
+        """Take in an evaluation that has no alert to send; what it decided is told with the next commit."""
+        self._pending += self._taken(shard, evaluation)
 
     async def keep(self, shard: Shard, evaluation: Evaluation) -> None:
-        """Keep the states of an evaluation, take them in, then send its alerts; returns when the broker has all."""
+        """Keep the states of an evaluation, take them in, send its alerts; returns when the broker has all.
+
+        Why something changed goes right behind the alerts: the state remembers its last change alone, so the broker
+        must have this one before there is another.
+        """
         states = [transition.state for transition in evaluation.transitions]
-        if states:
-            await self._write(shard, {alert_key(state): encode_state(state) for state in states})
-        self.take(shard, evaluation)
+        if not states:
+            self.take(shard, evaluation)
+            return
+        await self._write(shard, {alert_key(state): encode_state(state) for state in states})
+        told = self._taken(shard, evaluation)
+        outbox = self._outbox(shard)
         alerts = [transition.alert for transition in evaluation.transitions if transition.alert is not None]
-        if alerts:
-            outbox = self._outbox(shard)
-            await self._app.producers.deliver([outbox.alert(alert) for alert in alerts])
+        await self._app.producers.deliver([*map(outbox.alert, alerts), *told])
+
+    def _taken(self, shard: Shard, evaluation: Evaluation) -> list[Outgoing]:
+        take(shard.states, evaluation)
+        told = shard.decisions.told(shard.rules, evaluation, shard.states)
+        return [*map(self._outbox(shard).decision, told)]
 
     async def keep_counts(self, shard: Shard, states: dict[bytes, AlertState]) -> None:
         """Keep states that were taken in already: counts of signals within an episode."""
@@ -68,9 +75,9 @@ class Speaker:
     async def send_again(self, shard: Shard, states: list[AlertState]) -> None:
         """Send last transitions that may not have been sent before a crash, then why; their ids are the same."""
         outbox = self._outbox(shard)
-        await self._app.producers.deliver([outbox.alert(state.last_transition) for state in states])
+        alerts = [outbox.alert(state.last_transition) for state in states]
         told = shard.decisions.told_again(shard.rules, states)
-        self._pending += [outbox.decision(decision) for decision in told]
+        await self._app.producers.deliver([*alerts, *map(outbox.decision, told)])
 
     def stats(self, shard: Shard, records: list[StatsRecord]) -> None:
         """Send stats records, at the latest with the next commit."""

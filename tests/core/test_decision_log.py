@@ -16,6 +16,7 @@ from pipeline.core.rule_version import rule_version
 from pipeline.rules_file import parse_rules
 from pipeline.settings import window_ms
 from schemas.structs import AlertDecision
+from tests.contracts.told_records import alert
 from tests.scenarios.timeline import PAY, WINDOWS, Traffic, ms
 
 RULES = "rules:\n  - {name: errors, type: error_rate, window: 1m, severities: {warning: 2%, critical: 50%}, for: 20s}\n"
@@ -119,6 +120,13 @@ def test_the_identity_is_of_rule_series_step_and_reason(changes: dict[str, objec
     assert decision_id(Decision(**fields)) == decision_id(one)
     assert decision_id(Decision(**(fields | changes))) != decision_id(one)
     assert decision_id(Decision(**(fields | {"value": 3.0, "samples": 9}))) == decision_id(one)
+
+
+def test_two_episodes_that_begin_at_one_instant_are_two_decisions() -> None:
+    one = alert()
+    told = [msgspec.structs.replace(one, alert_id=name) for name in ("a1", "a2")]
+    fields = {name: getattr(kept(1), name) for name in ("rule", "series", "step_end_ms", "decided", "reason")}
+    assert len({decision_id(Decision(**fields, alert=each)) for each in told}) == 2
 
 
 def test_a_record_is_json_that_is_read_back() -> None:

@@ -17,7 +17,7 @@ from pipeline.core.series import Series
 from pipeline.core.window_config import decode_state
 from pipeline.evaluator import commit
 from pipeline.evaluator.keys import closed_key_of
-from schemas.structs import Alert
+from schemas.structs import Alert, AlertDecision
 from tests.model.tally import PANE_MS, Place, Slots, Tally, counted_in, late_by_the_log, rows_of
 from tests.model.watch import dead_place, require
 from tests.model.windows import check_windows
@@ -181,6 +181,16 @@ def alerts_are_whole(said: Said) -> None:
         require("alerts end", f"{alert_id} ({last.rule}) ends {last.state}", holds=over or not due)
 
 
+def every_transition_has_its_reason(said: Said) -> None:
+    """One content per decision that changed something, and one decision for each transition."""
+    values = said.values(said.world.topics.decisions)
+    changes = [one for one in (msgspec.json.decode(value, type=AlertDecision) for value in values) if one.notice]
+    one_content("decision contents", ((each.decision_id, each) for each in changes))
+    told = {(each.alert_id, each.sequence) for each in changes}
+    due = {(each.alert_id, each.sequence) for each in said.alerts}
+    require("reasons", f"without a reason {due - told}, without an alert {told - due}", holds=told == due)
+
+
 def _emitted_everywhere_ms(world: World) -> int:
     """Steps that end at or before this were looked at in every shard."""
     committed = world.broker.groups["evaluator"].committed.items()
@@ -198,7 +208,13 @@ COUNTING_CHECKS: tuple[Callable[[Said], None], ...] = (
     dead_letters_are_told_once_each,
     signals_are_told_once_each,
 )
-WINDOW_CHECKS = (*COUNTING_CHECKS, closed_panes_are_the_log, stats_are_the_log, alerts_are_whole)
+WINDOW_CHECKS = (
+    *COUNTING_CHECKS,
+    closed_panes_are_the_log,
+    stats_are_the_log,
+    alerts_are_whole,
+    every_transition_has_its_reason,
+)
 
 
 def judge(world: World) -> Said:

@@ -1,6 +1,6 @@
 -- sharding: cityHash64(rule, environment, service, operation, dimensions)
 CREATE TABLE IF NOT EXISTS {database}.alert_decisions_log{local} {on_cluster} (
-    decision_id String COMMENT 'Made from rule, series, step_end, decided and reason: the identity',
+    decision_id String COMMENT 'Made from rule, series, step_end, decided, reason and the transition: the identity',
     rule LowCardinality(String) COMMENT 'Name of the rule',
     rule_type LowCardinality(String) COMMENT 'What the rule watches, for example error_rate',
     rule_version LowCardinality(String) COMMENT 'Hash of the rule as it was; empty if it was not there any more',
@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS {database}.alert_decisions_log{local} {on_cluster} (
 )
 ENGINE = {replicated}ReplacingMergeTree
 PARTITION BY toYYYYMMDD(step_end)
-ORDER BY (rule, service, operation, environment, dimensions, step_end, decided, reason)
+ORDER BY (rule, service, operation, environment, dimensions, step_end, decision_id)
 TTL toDateTime(received_at) + toIntervalDay({decisions_days})
 SETTINGS ttl_only_drop_parts = 1
 COMMENT 'What the alert engine decided, and why, copies included: read the view alert_decisions'
