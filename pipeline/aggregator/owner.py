@@ -7,7 +7,6 @@ Whatever dies in between is done again from the held-back offset, and gives the 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import uuid
 from collections.abc import Mapping
@@ -32,6 +31,7 @@ from pipeline.faust_ext.batch import Batch
 from pipeline.faust_ext.clock import wall_ms
 from pipeline.faust_ext.producer import Outgoing
 from pipeline.faust_ext.rewind import Rewinder
+from pipeline.faust_ext.undivided import Undivided
 from pipeline.faust_ext.watchdog import FETCH_IS_FRESH_MS, Watchdog, place_of
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
@@ -64,7 +64,7 @@ class Aggregator:
         self._committed: dict[TP, tuple[int, str]] = {}
         self._rewinder = Rewinder()
         self._generation = -1
-        self._lock = asyncio.Lock()
+        self._undivided = Undivided(self._forget)
         self._watchdog = Watchdog(int(settings.stuck_seconds * 1000))
 
     async def restore(self, committed: Mapping[TP, Any], begins: Mapping[TP, int], generation: int) -> Mapping[TP, int]:
@@ -73,7 +73,7 @@ class Aggregator:
         What this process committed last is still true of its own state, which is then kept; else the open panes are
         rebuilt from the held-back offset.
         """
-        async with self._lock:
+        async with self._undivided:
             kept = {tp: self.partitions[tp] for tp in committed if self._is_still_ours(tp, committed[tp])}
             self.partitions = {
                 tp: kept.get(tp) or self._taken_over(tp, found, begins[tp]) for tp, found in committed.items()
@@ -149,15 +149,21 @@ class Aggregator:
                 pane.forget_numbers(self._table.series)
         self._table.clear()
 
+    def _forget(self) -> None:
+        """Hold nothing, and commit nothing until the next `restore`."""
+        self._generation = -1
+        self.partitions = {}
+        self._pending.clear()
+
     async def settle(self) -> None:
         """Send what is due, commit, and tell the marks."""
-        async with self._lock:
+        async with self._undivided:
             if self._generation >= 0:
                 await self._settle(wall_ms())
 
     async def release(self) -> None:
         """Settle once more before a rebalance, so that the next owner has little to read again; then stand still."""
-        async with self._lock:
+        async with self._undivided:
             if self._generation >= 0:
                 await self._settle(wall_ms())
             self._generation = -1

@@ -6,7 +6,6 @@ table first, then sent, then committed past: whatever dies in between, the next 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -35,6 +34,7 @@ from pipeline.faust_ext.batch import Batch
 from pipeline.faust_ext.clock import wall_ms
 from pipeline.faust_ext.lease import Lease
 from pipeline.faust_ext.rewind import Rewinder
+from pipeline.faust_ext.undivided import Undivided
 from pipeline.faust_ext.watchdog import Watchdog, place_of
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
@@ -63,8 +63,8 @@ class Evaluator:
         self._sources = Sources(self._topics)
         self._forgot_ms = self._settled_ms = 0
         self._committed: dict[TP, tuple[int, str]] = {}
-        self._generation = -1
-        self._lock = asyncio.Lock()
+        self._generation = -1  # nothing is ours to write
+        self._undivided = Undivided(self._forget)
         self._rewinder = Rewinder()
         self._watchdog = Watchdog(int(settings.stuck_seconds * 1000))
         self.lease = Lease(self._claim)
@@ -73,7 +73,7 @@ class Evaluator:
 
     async def restore(self, committed: Mapping[TP, Any], begins: Mapping[TP, int], generation: int) -> Mapping[TP, int]:
         """Take shards over from the tables and the last commit; return for each partition where to read on from."""
-        async with self._lock:
+        async with self._undivided:
             self._generation = -1
             await self._sources.look(self.app, wall_ms())
             mine = {tp.partition: found for tp, found in committed.items() if tp.topic == self._topics.panes}
@@ -117,18 +117,21 @@ class Evaluator:
         await self.speaker.send_again(shard, unsent)
         return shard
 
+    def _forget(self) -> None:
+        """Hold nothing, and commit nothing until the next `restore`."""
+        self._generation = -1
+        self.shards = {}
+
     async def release(self) -> None:
         """Commit once more before a rebalance, then stand still."""
-        async with self._lock:
+        async with self._undivided:
             if self._generation >= 0 and await self._is_ours():
                 await self._settle(wall_ms())
             self._generation = -1
 
-    # ---- records in
-
     async def receive(self, batch: Batch) -> None:
         """Take in one batch of `panes` or `signals`; a hole before it is read again, what was read is passed over."""
-        async with self._lock:
+        async with self._undivided:
             shard = self.shards.get(batch.tp.partition)
             if shard is None or batch.generation != self._generation or not await self._is_ours():
                 return
@@ -191,7 +194,7 @@ class Evaluator:
 
     async def tick(self) -> None:
         """Look early, close panes, commit."""
-        async with self._lock:
+        async with self._undivided:
             if self._generation >= 0 and await self._is_ours():
                 await self._watch(wall_ms())
                 await self._settle(wall_ms())
@@ -282,8 +285,6 @@ class Evaluator:
         self._committed.update(offsets)
         return True
 
-    # ---- around
-
     def _tps(self, number: int) -> tuple[TP, TP]:
         return TP(self._topics.panes, number), TP(self._topics.signals, number)
 
@@ -292,9 +293,7 @@ class Evaluator:
         return shard.position if tp.topic == self._topics.panes else shard.signals_position
 
     async def _watch(self, now_ms: int) -> None:
-        consumer = self.app.consumer
-        tps = [tp for number in self.shards for tp in self._tps(number)]
-        self._watchdog.check(
-            {f"{tp[0]}-{tp[1]}": place_of(consumer, tp, self._position(tp), now_ms) for tp in tps}, now_ms
-        )
-        await self._rewinder.look(self.app, {tp: self._position(tp) for tp in tps}, now_ms)
+        at = {tp: self._position(tp) for number in self.shards for tp in self._tps(number)}
+        places = {f"{tp[0]}-{tp[1]}": place_of(self.app.consumer, tp, next_, now_ms) for tp, next_ in at.items()}
+        self._watchdog.check(places, now_ms)
+        await self._rewinder.look(self.app, at, now_ms)
