@@ -97,7 +97,8 @@ async def test_an_insert_that_takes_long_has_twice_the_time_when_it_is_tried_aga
     proxy.set(Mode.SLOW)  # answers after 1.5 s, and 1 s is what the first attempt waits
     async with landing(history, proxy) as task:
         assert_each_once(history, await asyncio.wait_for(task, 60))
-    assert proxy.suffered[Mode.SLOW] == 2
+    # Three times where the machine itself is slow: the third has 4 s. Without twice the time it would never land.
+    assert proxy.suffered[Mode.SLOW] in (2, 3)
 
 
 async def test_more_than_the_servers_memory_takes_lands_in_smaller_pieces(
