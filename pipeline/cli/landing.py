@@ -29,8 +29,9 @@ async def landed_cut(settings: Settings, cut: Cut, wait_seconds: float) -> Cut:
     stands where these topics end now, everything below the cut is in ClickHouse. Waits for it, at most so long; then
     what it has not come to is left out. Raises FatalError where Kafka cannot be reached.
     """
-    topics, settings = topics_of(settings), await with_known_epochs(settings)
+    topics = topics_of(settings)
     async with progress_of(settings) as progress:
+        settings = await with_known_epochs(settings)
         frontiers = _frontiers(await progress.look(), topics.panes)
         ends = await progress.ends((topics.panes, topics.late, topics.stats))
         goals = {**ends, **_positions(cut, settings)}
