@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import pipeline
 from faults.verdict.check_breaches import check_breaches
 from faults.verdict.check_critical import check_critical
 from faults.verdict.check_stats import check_stats
@@ -22,7 +21,7 @@ from tests.faults.verdict_world import World, environment, fast, world
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(400)]
 
-RULES = [Path(pipeline.__file__).parent / "default_rules.yaml"]
+RULES = [Path(__file__).parent / "verdict_rules.yaml"]
 FORGED = {
     "log": "1 events acknowledged and not in the log",
     "late": "on time for sure, or no event, and called late",
