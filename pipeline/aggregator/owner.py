@@ -12,23 +12,24 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from faust.types import TP
 
 from pipeline.aggregator.flood import flood_message
 from pipeline.aggregator.idle import IdleClock
 from pipeline.aggregator.intake import Intake, Taken
 from pipeline.aggregator.outbox import Outbox
+from pipeline.aggregator.takeover import as_found, state_of, tell_what_is_gone, watermark_at_ms
 from pipeline.core import commit_state
 from pipeline.core.columns import SeriesTable
 from pipeline.core.dead_limit import DeadLimits, DeadRun
 from pipeline.core.pane_rows import SeriesLimits
 from pipeline.core.records import Mark
-from pipeline.core.resume import Resumed, resume
+from pipeline.core.resume import resume
 from pipeline.core.source import Checkpoint, Progress, SourcePartition, TimeRules
-from pipeline.errors import BlockedError, FatalError
+from pipeline.errors import BlockedError
 from pipeline.faust_ext.batch import Batch
 from pipeline.faust_ext.clock import wall_ms
+from pipeline.faust_ext.lease import Lease
 from pipeline.faust_ext.producer import Outgoing
 from pipeline.faust_ext.rewind import Rewinder
 from pipeline.faust_ext.undivided import Undivided
@@ -62,6 +63,7 @@ class Aggregator:
         self._idle: dict[TP, IdleClock] = {}
         self._pending: dict[TP, list[Outgoing]] = {}  # dead letters and late events since the last settling
         self._committed: dict[TP, tuple[int, str]] = {}
+        self._lease = Lease(self._claim)
         self._rewinder = Rewinder()
         self._generation = -1
         self._undivided = Undivided(self._forget)
@@ -74,6 +76,7 @@ class Aggregator:
         rebuilt from the held-back offset.
         """
         async with self._undivided:
+            self._lease.end()
             kept = {tp: self.partitions[tp] for tp in committed if self._is_still_ours(tp, committed[tp])}
             self.partitions = {
                 tp: kept.get(tp) or self._taken_over(tp, found, begins[tp]) for tp, found in committed.items()
@@ -83,11 +86,12 @@ class Aggregator:
             now_ms = wall_ms()
             for tp, partition in self.partitions.items():
                 if tp not in kept:
-                    at_ms = _watermark_at_ms(tp, committed[tp])
+                    at_ms = watermark_at_ms(tp, committed[tp])
                     self._idle[tp] = IdleClock(
                         now_ms, partition.progress.watermark_ms, now_ms if at_ms is None else at_ms
                     )
-                    self._committed.pop(tp, None)
+                    self._committed[tp] = as_found(committed[tp], begins[tp])
+            self._committed = {tp: self._committed[tp] for tp in self.partitions}
             self._generation = generation
             log.info("owns %d partitions, %d of them kept with their state", len(self.partitions), len(kept))
             return {tp: partition.next_offset for tp, partition in self.partitions.items()}
@@ -96,9 +100,9 @@ class Aggregator:
         progress, offset = Progress(position=begin), begin
         if found is not None:
             offset = found.offset
-            progress = _state_of(tp, found.metadata).progress() if found.metadata else Progress(position=offset)
+            progress = state_of(tp, found.metadata).progress() if found.metadata else Progress(position=offset)
         resumed = resume(offset, progress, begin, self._rules, self._settings.future_limit_ms)
-        _tell_what_is_gone(tp, resumed)
+        tell_what_is_gone(tp, resumed)
         partition = SourcePartition(resumed.progress, self._rules, self._limits)
         partition.next_offset = resumed.start
         return partition
@@ -106,7 +110,7 @@ class Aggregator:
     def _is_still_ours(self, tp: TP, found: Any) -> bool:
         if tp not in self.partitions or found is None or not found.metadata:
             return False
-        return _state_of(tp, found.metadata).owner == self.boot_id
+        return state_of(tp, found.metadata).owner == self.boot_id
 
     async def receive(self, batch: Batch) -> None:
         """Count one batch. A hole before it is read again; what was counted already is passed over."""
@@ -175,6 +179,10 @@ class Aggregator:
             now_ms,
         )
         await self._rewinder.look(self.app, {tp: p.next_offset for tp, p in self.partitions.items()}, now_ms)
+        if not await self._lease.holds():
+            log.warning("the group gave the partitions to others while this process was away: it stands still")
+            self._generation = -1
+            return
         outgoing = [record for records in self._pending.values() for record in records]
         self._pending.clear()
         checkpoints: dict[TP, Checkpoint] = {}
@@ -209,10 +217,20 @@ class Aggregator:
         offsets = {
             tp: (checkpoint.offset, self._metadata(tp, checkpoint.progress)) for tp, checkpoint in checkpoints.items()
         }
-        changed = {tp: value for tp, value in offsets.items() if self._committed.get(tp) != value}
-        if changed and not await self.app.consumer.commit_with_metadata(self._generation, changed):
+        changed = {tp: value for tp, value in offsets.items() if self._committed[tp] != value}
+        return await self._try_commit(changed)
+
+    async def _claim(self) -> bool:
+        """Commit what is committed anyway: the broker takes it only from the owner."""
+        return await self._try_commit(self._committed)
+
+    async def _try_commit(self, offsets: Mapping[TP, tuple[int, str]]) -> bool:
+        asked_ms = wall_ms()
+        if offsets and not await self.app.consumer.commit_with_metadata(self._generation, offsets):
             return False
-        self._committed.update(changed)
+        if offsets:
+            self._lease.answered(asked_ms)
+        self._committed |= offsets
         return True
 
     def _metadata(self, tp: TP, progress: Progress) -> str:
@@ -244,36 +262,3 @@ def _mark(epoch: int, source: str, progress: Progress, *, idle: bool) -> Mark:
         late=progress.late,
         dead=progress.dead,
     )
-
-
-def _tell_what_is_gone(tp: TP, resumed: Resumed) -> None:
-    if resumed.lost:
-        log.error(
-            "%s-%d: offsets %d to %d were deleted by retention before they were read; they are lost",
-            *tp,
-            resumed.lost[0],
-            resumed.lost[1] - 1,
-        )
-    if resumed.not_rebuilt:
-        log.error(
-            "%s-%d: retention deleted offsets %d to %d, counted, from which open panes are rebuilt. Those "
-            "panes are closed as they were last sent; what still comes for them is late",
-            *tp,
-            resumed.not_rebuilt[0],
-            resumed.not_rebuilt[1] - 1,
-        )
-
-
-def _watermark_at_ms(tp: TP, found: Any) -> int | None:
-    return _state_of(tp, found.metadata).watermark_at_ms if found is not None and found.metadata else None
-
-
-def _state_of(tp: TP, metadata: str) -> commit_state.CommitState:
-    try:
-        return commit_state.decode(metadata)
-    except msgspec.DecodeError as error:
-        raise FatalError(
-            f"the commit on {tp.topic}-{tp.partition} carries metadata that this release can't read ({error}): "
-            f"{metadata[:200]!r}. A later release wrote it, or another program uses the consumer group. Run that "
-            "release, or stop that program."
-        ) from error

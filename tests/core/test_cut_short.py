@@ -69,8 +69,10 @@ async def test_an_aggregator_whose_records_did_not_arrive_commits_nothing_when_i
     aggregator._pending[here] = [cast(Any, "a dead letter")]
     aggregator._watchdog = aggregator._rewinder = cast(Any, Idle())
     await cut_short(aggregator.settle())
+    asked = broker.commits.copy()  # whether the partitions are still ours: what was committed before, once more
+    assert all(offset == 0 for offsets in asked for offset, _ in offsets.values())
     await aggregator.release()
-    assert broker.commits == []
+    assert broker.commits == asked
     assert aggregator.partitions == {}
 
 
