@@ -171,14 +171,24 @@ def alerts_are_whole(said: Said) -> None:
     for each in said.alerts:
         episodes[each.alert_id][each.sequence] = each
     emitted_ms = _emitted_everywhere_ms(said.world)
+    held_ms = _held_by_signals_ms(said)
     for alert_id, found in episodes.items():
         numbers = sorted(found)
         what = f"{alert_id} ({found[numbers[0]].rule}) has {numbers}"
         require("alert sequences", what, holds=numbers == list(range(1, len(numbers) + 1)))
         last = found[numbers[-1]]
         over = last.rule in ("silent", "gone") or last.state not in ACTIVE
-        due = last.step_end_ms + LONGEST_EPISODE_MS <= emitted_ms
+        due = max(last.step_end_ms, held_ms.get(alert_id, 0)) + LONGEST_EPISODE_MS <= emitted_ms
         require("alerts end", f"{alert_id} ({last.rule}) ends {last.state}", holds=over or not due)
+
+
+def _held_by_signals_ms(said: Said) -> dict[str, int]:
+    """Return by alert when it was last signalled again: no transition, and yet its hold begins anew."""
+    found: dict[str, int] = {}
+    for one in (msgspec.json.decode(value, type=AlertDecision) for value in said.values(said.world.topics.decisions)):
+        if one.alert_id is not None and one.reason == "REPEATED":
+            found[one.alert_id] = max(found.get(one.alert_id, 0), one.step_end_ms)
+    return found
 
 
 def every_transition_has_its_reason(said: Said) -> None:
