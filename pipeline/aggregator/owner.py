@@ -90,8 +90,8 @@ class Aggregator:
                     self._idle[tp] = IdleClock(
                         now_ms, partition.progress.watermark_ms, now_ms if at_ms is None else at_ms
                     )
-                    self._committed[tp] = as_found(committed[tp], begins[tp])
-            self._committed = {tp: self._committed[tp] for tp in self.partitions}
+            # Also of those that are kept: the answer to the last commit may have been lost.
+            self._committed = {tp: as_found(found, begins[tp]) for tp, found in committed.items()}
             self._generation = generation
             log.info("owns %d partitions, %d of them kept with their state", len(self.partitions), len(kept))
             return {tp: partition.next_offset for tp, partition in self.partitions.items()}
