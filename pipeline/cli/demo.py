@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 import pipeline.demo
 from pipeline.cli.alert_lines import alert_line
 from pipeline.cli.configuration import load
 from pipeline.cli.console import complain, out, say, warn
+from pipeline.cli.explain_query import read_alert
+from pipeline.cli.explain_story import alert_story
 from pipeline.cli.figures import count
+from pipeline.cli.history import history
 from pipeline.cli.reckoning_table import reckoning_table
 from pipeline.cli.stats_table import stats_table
-from pipeline.cli.welcome import addresses, commands, welcome
+from pipeline.cli.welcome import addresses, commands, program, welcome
+from pipeline.demo.chat import TOKEN_ENV, Chat
 from pipeline.demo.show import Outcome, Show
 from pipeline.demo.view import Header
 from pipeline.errors import FatalError
@@ -41,8 +47,9 @@ def demo(
 ) -> None:
     """Run everything with demo traffic: 28 operations of four services, a slow spell, an error storm, a live view.
 
-    Ctrl-C ends it. With --seconds it ends by itself: the producers stop, and what was published is reckoned against
-    what was counted and what lies in ClickHouse; exit code 1 if they differ.
+    A chat of its own shows what the notifier would post to Slack, and at the end one alert is explained. Ctrl-C ends
+    it. With --seconds it ends by itself: the producers stop, and what was published is reckoned against what was
+    counted and what lies in ClickHouse; exit code 1 if they differ.
     """
     settings = _with_rules(load())
     shown = window or settings.windows[0]
@@ -63,11 +70,22 @@ def _with_rules(settings: Settings) -> Settings:
     return settings if settings.rules else settings.model_copy(update={"rules": _RULES})
 
 
+def _print_chat(line: str) -> None:
+    out.print(escape(line), style="cyan", soft_wrap=True)
+
+
+def _ignore(line: str) -> None:
+    del line
+
+
 class _Run:
     """One run of the demo and how it ended."""
 
     def __init__(self, started: Servers, window: str, rate: float, seconds: float | None, notices: Notices) -> None:
-        self.show = Show(started.settings, window, rate, out, notices)
+        self.chat = Chat(
+            lambda line: None if out.is_terminal else out.print(escape(line), style="cyan", soft_wrap=True)
+        )
+        self.show = Show(started.settings, window, rate, out, notices, self.chat)
         self.outcome: Outcome | None = None
         self._started = started
         self._seconds = seconds
@@ -76,14 +94,24 @@ class _Run:
 
     async def run(self) -> None:
         ends = "Ctrl-C ends it" if self._seconds is None else f"of {self._seconds:.0f} s"
-        async with stack(self._started, self._notices.tell):
-            if not out.is_terminal:
-                welcome(self._started)
-            header = Header(addresses(self._started), commands("checkout"), ends)
-            try:
-                self.outcome = await self.show.run(header, self._seconds)
-            finally:
-                self._notices.tell("Stopping the workers …")
+        async with self.chat:
+            self._started.settings = self._with_notifier(self._started.settings)
+            async with stack(self._started, self._notices.tell):
+                if not out.is_terminal:
+                    welcome(self._started)
+                header = Header(addresses(self._started), commands("checkout"), ends)
+                try:
+                    self.outcome = await self.show.run(header, self._seconds)
+                finally:
+                    self._notices.tell("Stopping the workers …")
+
+    def _with_notifier(self, settings: Settings) -> Settings:
+        """The settings with the demo's own chat to be told, where they name nobody."""
+        if settings.notifications is not None:
+            return settings
+        os.environ.setdefault(TOKEN_ENV, "any")
+        path = self.chat.write_notifications(settings.home / "demo" / "notifications.yaml")
+        return settings.model_copy(update={"notifications": path})
 
     @property
     def exit_code(self) -> int:
@@ -98,6 +126,10 @@ class _Run:
             for alert in self.show.picture.alerts:
                 out.print(alert_line(alert), soft_wrap=True)
             out.print()
+            for line in self.chat.lines:
+                _print_chat(line)
+            out.print()
+        self._explain()
         if self.outcome is None:
             say(f"{count(self.show.producers.acknowledged)} events were published.")
             return
@@ -107,3 +139,16 @@ class _Run:
             warn(f"Kafka did not say what became of {count(self.outcome.unknown)} events: nothing can be reckoned.")
         if self.exit_code:
             complain("The sums differ. The dead letters and the logs may tell why: `pipeline doctor` says where.")
+
+    def _explain(self) -> None:
+        """Tell the story of one alert, as `pipeline explain` does: of the one that has gone through most."""
+        alert_id = self.show.picture.most_eventful()
+        if alert_id is None:
+            return
+        with history(self._started.settings) as client:
+            told = read_alert(client, alert_id)
+        if told:  # it lands a second or two after it was raised
+            out.print(f"{program()} explain {alert_id}", style="bold", soft_wrap=True)
+            for line in alert_story(told):
+                out.print(f"  {escape(line)}", soft_wrap=True)
+            out.print()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 
 import msgspec
 
@@ -53,6 +53,12 @@ class Picture:
             self._show(record)
             self._remember(record)
         return self._alert(record) if isinstance(record, Alert) else []
+
+    def most_eventful(self) -> str | None:
+        """Return the id of the alert with the most transitions of those that fired, the earliest of several."""
+        fired = {alert.alert_id for alert in self.alerts if alert.state == "firing"}
+        counts = Counter(alert.alert_id for alert in self.alerts if alert.alert_id in fired)
+        return counts.most_common(1)[0][0] if counts else None
 
     def _show(self, record: StatsRecord) -> None:
         """What is in the making is newer than any finished step, until a later step comes."""

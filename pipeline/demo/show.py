@@ -12,6 +12,7 @@ from rich.live import Live
 from pipeline.cli.progress import Progress, counted, progress_of
 from pipeline.cli.reckoning import Reckoning, Totals, lag, reckoning, settled
 from pipeline.cli.topic_reader import as_read, go_to_end, reader
+from pipeline.demo.chat import Chat
 from pipeline.demo.picture import Picture
 from pipeline.demo.plain import EVERY_SECONDS, print_alert, print_line
 from pipeline.demo.producer import DemoProducers
@@ -39,7 +40,9 @@ class Outcome(msgspec.Struct, frozen=True):
 class Show:
     """One run of the demo, shown on `console`: as a screen on a terminal, else as lines."""
 
-    def __init__(self, settings: Settings, window: str, per_second: float, console: Console, notices: Notices) -> None:
+    def __init__(
+        self, settings: Settings, window: str, per_second: float, console: Console, notices: Notices, chat: Chat
+    ) -> None:
         self.producers = DemoProducers(settings, per_second)
         self.picture = Picture(topics_of(settings), settings.windows[0])
         self.counts = Counts()
@@ -47,6 +50,7 @@ class Show:
         self._window = window
         self._console = console
         self._notices = notices
+        self._chat = chat
         self._before = Totals()
         self._stop = asyncio.Event()
 
@@ -108,7 +112,8 @@ class Show:
         with self._notices.held(), Live(console=self._console, screen=True, auto_refresh=False) as live:
             while True:
                 self.counts.acknowledged = self.producers.acknowledged
-                scene = Scene(self.picture, self.counts, self._window, time.monotonic() - begin_s, self._notices)
+                elapsed_s = time.monotonic() - begin_s
+                scene = Scene(self.picture, self.counts, self._window, elapsed_s, self._notices, self._chat.lines)
                 live.update(screen(scene, header, self._console), refresh=True)
                 await asyncio.sleep(_FRAME_SECONDS)
 

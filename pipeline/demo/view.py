@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
@@ -18,6 +19,7 @@ from pipeline.up.notices import Notices
 from schemas.structs import StatsRecord
 
 _ALERT_LINES = 6
+_CHAT_LINES = 3
 _HEADER_LINES = 9
 _SPARKLINE_COLUMNS = 112
 _ERROR_RATE = 0.02
@@ -53,12 +55,13 @@ class Scene:
     window: str
     elapsed_s: float
     notices: Notices
+    chat: Sequence[str] = ()
 
 
 def screen(scene: Scene, header: Header, console: Console) -> RenderableType:
     """Return the whole screen, fitted to the console's height."""
     picture, window = scene.picture, scene.window
-    room = console.height - _HEADER_LINES - len(header.commands) - _ALERT_LINES
+    room = console.height - _HEADER_LINES - len(header.commands) - _ALERT_LINES - (_CHAT_LINES + 1)
     shown, hidden = fitting(list(picture.stats.values()), window, room)
     extra = None
     if console.width >= _SPARKLINE_COLUMNS:
@@ -73,6 +76,8 @@ def screen(scene: Scene, header: Header, console: Console) -> RenderableType:
         body,
         Rule(f"[bold]alerts[/] · {picture.fired} fired, {picture.resolved} resolved", style="dim", align="left"),
         _alerts(picture),
+        Rule("[bold]chat[/] · what the notifier posts and edits", style="dim", align="left"),
+        _chat(scene.chat),
     )
 
 
@@ -132,6 +137,14 @@ def _numbers(counts: Counts) -> Text:
 def _alerts(picture: Picture) -> RenderableType:
     last = list(picture.alerts)[-_ALERT_LINES:][::-1]
     lines = [alert_line(alert) for alert in last] or [Text("none yet", "dim")]
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return Group(*lines)
+
+
+def _chat(said: Sequence[str]) -> RenderableType:
+    """The last messages, newest first."""
+    lines = [Text(line) for line in list(said)[-_CHAT_LINES:][::-1]] or [Text("nothing yet", "dim")]
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     return Group(*lines)

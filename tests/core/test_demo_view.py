@@ -112,13 +112,16 @@ def test_the_screen_fits_the_terminal_and_names_what_matters(picture: Picture, w
     header = Header(
         [("Kafka", "127.0.0.1:9092"), ("ClickHouse", "http://127.0.0.1:8123")], [("pipeline stats", "x")] * 3, "ends"
     )
-    console.print(screen(Scene(picture, Counts(acknowledged=1_234), "1m", 30.0, Notices(print)), header, console))
+    said = [f"chat posted: message {number}" for number in range(9)]
+    scene = Scene(picture, Counts(acknowledged=1_234), "1m", 30.0, Notices(print), said)
+    console.print(screen(scene, header, console))
     text = console.export_text()
+    assert [f"message {number}" in text for number in range(9)] == [False] * 6 + [True] * 3
     assert len(text.splitlines()) <= height
     assert all(len(line) <= width for line in text.splitlines())
     for word in ("127.0.0.1:9092", "1,234", "pipeline stats", "on purpose", "FIRING", "demo/shop/pay", "op0"):
         assert word in text
-    assert ("calmer ones not shown" in text) == (height < 40)
+    assert ("calmer ones not shown" in text) == (height < 54)
 
 
 def test_a_notice_takes_the_place_of_the_schedule(picture: Picture) -> None:

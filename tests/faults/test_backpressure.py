@@ -37,7 +37,7 @@ from tests.faults.traffic import Account, publish
 from tests.stack.lander_runs import publish as publish_values
 from tests.stack.lander_runs import until
 
-MINUTES = float(os.environ.get("MINUTES", "1"))
+MINUTES = float(os.environ.get("MINUTES", "0.5"))
 RATE = int(os.environ.get("RATE", "20000"))
 ALERT_SECONDS = 20.0
 

@@ -26,8 +26,8 @@ from tests.faults.traffic import Account, publish
 
 STOP_SECONDS = 5
 MARGIN_SECONDS = 3  # the machines that run this are busy
-EVENTS = 10_000
-SECONDS = 20.0
+EVENTS = 6_000
+SECONDS = 8.0
 AWAY_SECONDS = 2
 KILLED_BY_SIGTERM = -15
 
@@ -98,8 +98,9 @@ async def test_workers_under_load_stop_in_time_and_the_next_ones_go_on(
     with crew(settings) as workers:
         for worker in workers:
             worker.start()
-        publishing = asyncio.create_task(publish(own_kafka.bootstrap, topic, events=EVENTS, seconds=SECONDS, seed=seed))
         await at_work(*workers)
+        publishing = asyncio.create_task(publish(own_kafka.bootstrap, topic, events=EVENTS, seconds=SECONDS, seed=seed))
+        await asyncio.sleep(1)
         with STATES[state](own_kafka, own_clickhouse):
             await asyncio.sleep(AWAY_SECONDS)
             complaints = await told_to_stop(workers)

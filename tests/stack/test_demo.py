@@ -43,6 +43,9 @@ def test_thirty_seconds_of_demo_reckon_to_the_event_and_fire_alerts(lone_cli: Cl
     assert int(fired[1]) > 0
     assert "storefront/search" in done.stdout
     assert re.search(r"10 s: published [\d,]+, counted", done.stdout)
+    assert re.search(r"chat posted: \[(CRITICAL|WARNING)\] .*storefront", done.stdout)
+    story = re.search(r"explain ([0-9a-f]{16})\n  Alert \1: rule \S+ on demo/\S+, now \w+\.", done.stdout)
+    assert story, done.stdout
 
 
 def test_ctrl_c_ends_the_demo_on_a_terminal_and_gives_the_screen_back(lone_cli: Cli) -> None:

@@ -97,6 +97,13 @@ def some_of_everything() -> Iterator[Record]:
     yield "events.operations", 1, [operation(number, BEGIN_MS + 70_000) for number in (4_002, 4_003)]
 
 
+def an_hour_later() -> Iterator[Record]:
+    """One event in each partition, with which the hour is over; idle partitions would take as long as it lasted."""
+    for partition in range(2):
+        yield "events.operations", partition, operation(4_100 + partition, BEGIN_MS + HOUR_MS + 60_000)
+        yield "events.errors", partition, error(4_100 + partition, BEGIN_MS + HOUR_MS + 60_000)
+
+
 def events_in(records: Iterable[Record]) -> int:
     return sum(len(value) if isinstance(value, list) else 1 for *_, value in records)
 
@@ -162,6 +169,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         with closing(connect(Settings(clickhouse=up.where["clickhouse"]))) as client:
             client.database = "pipeline"
             one = Told(cli, up.where, client)
+            asyncio.run(publish(up.where["kafka"], an_hour_later()))
             one.wait_until_settled(events_in(records) - LATE)
             yield one
     finally:
