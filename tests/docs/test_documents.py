@@ -126,3 +126,11 @@ def test_the_command_is_installed_and_lists_its_commands() -> None:
 def test_the_readme_names_every_command() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in [*COMMANDS, *GROUPS] if f"pipeline {name}" not in readme] == []
+
+
+def test_decisions_are_numbered_in_a_row_and_say_their_number() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    assert [page.read_text(encoding="utf-8").split(".")[0] for page in pages] == [
+        f"# {number}" for number in range(1, len(pages) + 1)
+    ]
