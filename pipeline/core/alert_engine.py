@@ -81,7 +81,9 @@ def _evaluate_windowed(step: Step, rule: Rule) -> None:
     sight = Sight(rule, step.figures(rule.window), step.compiled.recoveries.get(rule.name) if active else None)
     in_breach = {step.view.series[row]: row for row in _rows_in_breach(step, sight, active)}
     for series, row in in_breach.items():
-        _visit(step, sight, series, row)
+        state = active.get(series)
+        if state is None or not sight.stays(state, row):
+            _visit(step, sight, series, row)
     if step.look.final:
         _visit_ended(step, sight, in_breach)
         if rule.no_data == "alert":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.core.alert_machine import Seen
+from pipeline.core.alert_state import AlertState
 from pipeline.core.conditions import enough, level_of_none, measure
 from pipeline.core.measures.figures import Figures
 from pipeline.core.rules import Rule
@@ -24,6 +25,7 @@ class Sight:
         self.measured = measure(rule, figures)
         self.enough = enough(rule, figures)
         self._recovery = recovery
+        self._levels = {one.severity: place for place, one in enumerate(rule.thresholds, 1)}
         self._held = self.measured.level if recovery is None else measure(recovery, figures).level
 
     def at(self, row: int | None, *, lost: bool) -> Seen:
@@ -35,6 +37,21 @@ class Sight:
             known=bool(self.measured.known[row]),
             held=int(self._held[row]),
             enough=bool(self.enough[row]),
+        )
+
+    def stays(self, state: AlertState, row: int) -> bool:
+        """Return whether a firing alert that people know of is as grave on a row as it was: nothing is to be decided.
+
+        Most of a storm is that, look after look; what is not is looked at whole.
+        """
+        own = self._levels.get(state.severity, 0)
+        return (
+            state.state == "firing"
+            and state.told_severity == state.severity
+            and state.frozen_ms is None
+            and state.last_transition.rule_type == self.rule.type
+            and max(int(self.measured.level[row]), min(int(self._held[row]), own)) == own > 0
+            and bool(self.measured.known[row] and self.enough[row])
         )
 
     def _of_none(self) -> Seen:

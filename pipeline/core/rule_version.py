@@ -9,6 +9,7 @@ import msgspec
 from pipeline.core.rules import Rule
 
 CHARACTERS = 8
+_DEFAULTS = {field.encode_name: field.default for field in msgspec.structs.fields(Rule)}
 
 
 def rule_version(rule: Rule) -> str:
@@ -16,8 +17,7 @@ def rule_version(rule: Rule) -> str:
 
     The same in every process and after a restart.
     """
-    fields = {field.encode_name: field for field in msgspec.structs.fields(rule)}
-    said = {name: value for name, value in _values(rule).items() if value != fields[name].default}
+    said = {name: value for name, value in _values(rule).items() if value != _DEFAULTS[name]}
     return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()[:CHARACTERS]
 
 
