@@ -71,6 +71,7 @@ class Session:
         """Notify until `leave` says so; then let attempts that are on their way end, for `patience_s` at most."""
         await self._go_to_committed()
         reroute(self._book, self._plan)
+        self._send_again()
         tasks = [asyncio.create_task(sender.run()) for sender in self._senders.values()]
         self._hand_out(self._book.waiting())
         log.info("notifying of %s", ", ".join(self._senders) or "nobody")

@@ -188,6 +188,22 @@ async def test_a_dead_channel_holds_up_no_other_and_what_it_missed_can_be_sent_a
     assert await undelivered_now(settings) == []
 
 
+async def test_what_is_to_be_sent_again_is_so_when_that_was_asked_while_no_notifier_ran(
+    place: Settings, hook: Receiver
+) -> None:
+    settings = written(place, attempts=1, hook=hook)
+    await hook.stop()
+    async with notifier(settings):
+        await tell(settings, "a1")
+        while not (missed := await undelivered_now(settings)):
+            await asyncio.sleep(0.1)
+    await hook.start()
+    at_ms = time.time_ns() // 1_000_000
+    await write_orders(settings, [Resend(key=missed[0].key, author="ann", requested_ms=at_ms)])
+    async with notifier(settings):
+        await until(hook.told, ["firing a1"], seconds=20)
+
+
 async def test_a_silence_holds_while_it_runs_and_for_its_alerts_alone(place: Settings, hook: Receiver) -> None:
     settings = written(place, hook=hook)
     at_ms = time.time_ns() // 1_000_000
