@@ -103,7 +103,7 @@ def read_last_change(client: Client, rule: str, series: Series, at_ms: int) -> T
     """Return the last transition of a rule on a series up to a time."""
     where = f"rule = {{rule:String}} AND {_SERIES} AND step_end <= {_AT}"
     asked = {"rule": rule, **series._asdict(), "at": at_ms}
-    found = _told(client, "alerts", where, asked, _OF_ALERTS, "DESC LIMIT 1")
+    found = _told(client, "alerts", where, asked, _OF_ALERTS, "DESC, sequence DESC LIMIT 1")
     return found[0] if found else None
 
 

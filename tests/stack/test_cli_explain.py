@@ -8,6 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pipeline.cli.explain_query import read_last_change
+from pipeline.cli.history import history as opened
+from pipeline.core.series import Series
+from pipeline.lander.contents import read_contents
+from schemas import structs
+from tests.contracts.history_fixture import History
+from tests.contracts.kafka_records import NOW_MS, records
+from tests.contracts.told_records import alert
 from tests.stack.test_cli_look import eventually
 from tests.stack.test_cli_publish import lines, operation
 from tests.stack.up_fixture import Cli
@@ -77,3 +85,13 @@ def test_an_alert_that_never_was_is_an_error_that_says_where_to_look(cli: Cli, p
     told = cli.run("explain", f"no{time.time_ns()}")
     assert told.returncode == 1
     assert "`pipeline alerts --all --json` shows each one's alert_id" in told.stderr
+
+
+async def test_of_two_changes_at_one_step_the_later_one_is_the_last(history: History) -> None:
+    for sequence in (2, 1):
+        landing = read_contents(records("alerts", [structs.encode(alert(sequence))]), history.settings)
+        await history.land(landing.rows[0])
+    with opened(history.settings) as client:
+        found = read_last_change(client, "error-rate", Series("prod", "checkout", "pay"), NOW_MS)
+    assert found is not None
+    assert found.sequence == 2
