@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.core.measures.burn import limits
-from pipeline.core.measures.figures import Bools, Floats, Int64s
 from pipeline.core.measures.wilson import wilson_bounds
 from pipeline.core.rules import BurnRate, ErrorCount, ErrorRate, ErrorsPerSecond, Rule, SuccessRate
+
+_MOST_CALLS = 10**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +40,21 @@ def one_error(rule: Rule, window_ms: int) -> OneError | None:
         return None
     if limit == 0:
         return OneError(rule.min_samples, None)
-    calls = np.arange(1, int(1 / limit) + 2)
-    in_breach = calls[_breach(rule, calls, limit)]
-    most = int(in_breach.max(initial=0))
-    return OneError(max(rule.min_samples, int(in_breach.min())), most) if most >= max(rule.min_samples, 1) else None
+    # The more calls, the less one failure says: from some number on it is no breach any more.
+    calls = range(1, int(min(1 / limit, _MOST_CALLS)) + 2)
+    most = bisect_left(calls, x=True, key=lambda count: not _breach(rule, count, limit))
+    return OneError(max(rule.min_samples, 1), most) if most >= max(rule.min_samples, 1) else None
 
 
-def _breach(rule: Rule, calls: Int64s, limit: float) -> Bools:
+def _breach(rule: Rule, calls: int, limit: float) -> bool:
     """Whether one failure among so many calls is a breach, as `conditions.py` has it."""
     if not isinstance(rule.condition, SuccessRate):
-        return np.asarray(_bounds(rule, 1 / calls, calls) > limit)
-    return np.asarray(_bounds(rule, (calls - 1) / calls, calls) < rule.thresholds[0].value)
+        return _bound(rule, 1 / calls, calls) > limit
+    return _bound(rule, (calls - 1) / calls, calls) < rule.thresholds[0].value
 
 
-def _bounds(rule: Rule, rates: Floats, calls: Int64s) -> Floats:
+def _bound(rule: Rule, rate: float, calls: int) -> float:
     if rule.confidence is None or isinstance(rule.condition, BurnRate):
-        return rates
-    return wilson_bounds(rates, calls, rule.confidence, upper=isinstance(rule.condition, SuccessRate))
+        return rate
+    upper = isinstance(rule.condition, SuccessRate)
+    return float(wilson_bounds(np.array([rate]), np.array([calls]), rule.confidence, upper=upper)[0])

@@ -29,6 +29,7 @@ BURN = BurnRate(objective=0.999, short_window="5m")
         (ErrorRate(), 0.05, 20, None),
         (ErrorRate(), 0.05, 1, OneError(1, 19)),
         (ErrorRate(), 0.0, 20, OneError(20, None)),
+        (ErrorRate(), 1e-9, 20, OneError(20, 999_999_999)),
         (SuccessRate(), 0.98, 20, OneError(20, 49)),
         (SuccessRate(), 0.95, 20, None),
         (BURN, 14.4, 20, OneError(20, 69)),
