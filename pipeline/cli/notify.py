@@ -65,12 +65,11 @@ def send(
 ) -> None:
     """Send an alert of one's own, to the channels that the routes have for its severity, place and labels."""
     notifications = chosen_notifications(load())
-    labels = dict(one.split("=", 1) for one in label or [] if "=" in one)
-    found = _severity(severity)
+    labels, found, headline = dict(map(_label, label or [])), _severity(severity), title or _first_line(text)
     channels = routed(notifications.plan, found, {"environment": environment, "service": service}, labels)
     if not channels:
         raise FatalError("No route fits: nobody was told. `pipeline notify check` shows the routes.")
-    _send(notifications, channels, own_message("custom", found, title or text.splitlines()[0], text))
+    _send(notifications, channels, own_message("custom", found, headline, text))
 
 
 @notify.command()
@@ -78,7 +77,7 @@ def broadcast(text: Text, severity: Severity = "info") -> None:
     """Tell everybody: send a message on every channel."""
     notifications = chosen_notifications(load())
     channels = [config.name for config in notifications.channels]
-    _send(notifications, channels, own_message("custom", _severity(severity), text.splitlines()[0], text))
+    _send(notifications, channels, own_message("custom", _severity(severity), _first_line(text), text))
 
 
 @notify.command()
@@ -117,6 +116,20 @@ def _severity(text: str) -> AlertSeverity:
     if text not in SEVERITIES:
         raise typer.BadParameter(f"--severity {text!r}; allowed: {', '.join(SEVERITIES)}")
     return text
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not name or not sign:
+        raise typer.BadParameter(f"--label {text!r}; allowed: NAME=VALUE, such as team=payments")
+    return name, value
+
+
+def _first_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    if not lines:
+        raise typer.BadParameter("TEXT is empty; say something")
+    return lines[0]
 
 
 def _send(notifications: Notifications, channels: list[str], message: Notification) -> None:

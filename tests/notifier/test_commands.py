@@ -82,6 +82,22 @@ async def test_an_alert_of_ones_own_that_no_route_takes_is_an_error(receiver: Re
     assert receiver.received == []
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("send", "--label", "payments", "hello"), "--label 'payments'; allowed: NAME=VALUE"),
+        (("send", " "), "TEXT is empty"),
+        (("broadcast", ""), "TEXT is empty"),
+    ],
+)
+async def test_what_says_nothing_is_refused_and_sent_to_nobody(
+    receiver: Receiver, file: Path, words: tuple[str, ...], why: str
+) -> None:
+    code, said = await notify(file, *words)
+    assert (code, why in said) == (2, True), said
+    assert receiver.received == []
+
+
 async def test_a_broadcast_goes_to_every_channel(receiver: Receiver, file: Path) -> None:
     code, _ = await notify(file, "broadcast", "maintenance at six")
     assert code == 0
