@@ -12,6 +12,7 @@ from typing import Protocol
 
 from pipeline.core.notices.delivery import Delivery
 from pipeline.core.notices.lane import Lane, Limits
+from pipeline.core.notices.suppression import Why
 from pipeline.notifier.attempt import Attempt, attempt
 from pipeline.notifier.message import Channel
 
@@ -76,7 +77,6 @@ class Sender:
         """Send until told to leave."""
         while not self._leaving:
             for old in self.lane.given_up(now_ms()):
-                log.error("%s is undelivered on %s: %s", old.key, old.channel, old.answer)
                 await self._report(old)
             delivery = self.lane.next(now_ms())
             self._note_limit()
@@ -99,23 +99,18 @@ class Sender:
             log.info("told %s of %s (%s)", delivery.channel, message.title, delivery.key)
             return self.lane.delivered(delivery, now_ms(), made.reference)
         if made.permanent:
-            log.error("%s will not take %s, it is undelivered: %s", delivery.channel, delivery.key, made.answer)
             return self.lane.refused(delivery, now_ms(), made.answer)
         return self._failed(delivery, made)
 
     def _failed(self, delivery: Delivery, made: Attempt) -> Delivery:
         jitter = secrets.randbelow(_GRAINS) / _GRAINS
         failed = self.lane.failed(delivery, now_ms(), made.answer, jitter, retry_after_ms=made.retry_after_ms)
-        named = (failed.key, failed.channel, failed.attempts, made.answer)
-        if failed.state == "undelivered":
-            log.error("%s is undelivered on %s after %d attempts: %s", *named)
-        else:
-            log.warning("%s was not taken by %s, attempt %d: %s", *named)
+        log.warning("%s was not taken by %s, attempt %d: %s", failed.key, failed.channel, failed.attempts, made.answer)
         return failed
 
     def _note_limit(self) -> None:
         if self.lane.limited and not self._was_limited:
-            log.warning("RATE_LIMITED: %s has had as many messages as it may in a minute", self._channel.name)
+            log.warning("%s: %s has had as many messages as it may in a minute", Why.RATE_LIMITED, self._channel.name)
         self._was_limited = self.lane.limited
 
 

@@ -140,7 +140,12 @@ class Session:
         for _, written in reports:
             if not written.done():
                 written.set_result(None)
-        self._hand_out([one for one in changes.values() if isinstance(one, Delivery) and one.state == "waiting"])
+        changed = [one for one in changes.values() if isinstance(one, Delivery)]
+        self._hand_out([one for one in changed if one.state == "waiting"])
+        for one in changed:
+            if one.state == "undelivered":
+                named = (Why.UNDELIVERED, one.key, one.channel, one.attempts, one.answer)
+                log.error("%s: %s on %s after %d attempts: %s", *named)
 
     def _hand_out(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:

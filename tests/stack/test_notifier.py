@@ -189,14 +189,15 @@ async def test_a_dead_channel_holds_up_no_other_and_what_it_missed_can_be_sent_a
 
 
 async def test_what_is_to_be_sent_again_is_so_when_that_was_asked_while_no_notifier_ran(
-    place: Settings, hook: Receiver
+    place: Settings, hook: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = written(place, attempts=1, hook=hook)
     await hook.stop()
     async with notifier(settings):
         await tell(settings, "a1")
-        while not (missed := await undelivered_now(settings)):
-            await asyncio.sleep(0.1)
+        await until(lambda: "UNDELIVERED: " in caplog.text, expected=True)
+    missed = await undelivered_now(settings)
+    assert f"UNDELIVERED: {missed[0].key} on hook after 1 attempts: 127.0.0.1 can't be reached" in caplog.text
     await hook.start()
     at_ms = time.time_ns() // 1_000_000
     await write_orders(settings, [Resend(key=missed[0].key, author="ann", requested_ms=at_ms)])
