@@ -10,6 +10,7 @@ from pipeline.core.block import pack
 from pipeline.core.pane import PartSnapshot
 from pipeline.core.records import LateEvents, Mark, Marks, Signal, Snapshot
 from pipeline.core.series import Series, shard_of
+from pipeline.core.snapshot_key import snapshot_key
 from pipeline.core.source import Closing, Late, SourcePartition
 from pipeline.faust_ext.producer import Outgoing
 from pipeline.settings import Settings
@@ -80,4 +81,4 @@ class Outbox:
             final=final,
             block=pack(part.block),
         )
-        return Outgoing(self.topics.panes, part.shard, None, records.encode(snapshot))
+        return Outgoing(self.topics.panes, part.shard, snapshot_key(snapshot), records.encode(snapshot))

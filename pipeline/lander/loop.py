@@ -19,6 +19,7 @@ from pipeline.lander.inserter import Inserter
 from pipeline.lander.rebalance import Ownership
 from pipeline.lander.rows import Rows
 from pipeline.settings import Settings
+from pipeline.topics import topics_of
 
 MEMORY_BYTES = 640 * 1024 * 1024
 """What a lander's process takes at most, however long ClickHouse is away and however much waits in Kafka.
@@ -60,7 +61,8 @@ class Loop:
         self._consumer = consumer
         self._producer = producer
         self._inserter = inserter
-        self._gathering: Batch[TopicPartition] = Batch()
+        self._panes = topics_of(settings).panes
+        self._gathering: Batch[TopicPartition] = Batch(self._panes)
         self._landing: asyncio.Task[None] | None = None
         self._full_since_s: float | None = None
 
@@ -117,7 +119,7 @@ class Loop:
             await landing
         settings = self._settings
         if self._gathering.is_full(settings.batch_rows) or self._gathering.is_due(_now_ms(), settings.batch_ms):
-            batch, self._gathering = self._gathering, Batch()
+            batch, self._gathering = self._gathering, Batch(self._panes)
             self._landing = asyncio.create_task(self._land(batch))
 
     async def _land(self, batch: Batch[TopicPartition]) -> None:
@@ -139,7 +141,7 @@ class Loop:
 
     async def _drop(self) -> None:
         """Let go of everything that is not committed, after a while in which what is landing may still be."""
-        self._gathering = Batch()
+        self._gathering = Batch(self._panes)
         landing, self._landing = self._landing, None
         if landing is not None:
             await _end(landing, LAND_ON_SECONDS)
