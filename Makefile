@@ -34,7 +34,7 @@ format: $(READY) ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench: $(READY) ## Measure speed, memory, recovery, time to alert and landing; takes minutes and wants an idle machine
+bench: $(READY) ## Measure speed, memory, recovery, time to alert, rules, landing; takes minutes and wants an idle machine
 	@$(BIN)/python -m bench $(ARGS)
 
 faults: $(READY) ## Break everything under load and account for every event; MINUTES=10 by default, SEED= repeats a run

@@ -12,7 +12,7 @@ from typer.exceptions import TyperException
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
-from pipeline.rules_file import parse_rules
+from pipeline.rules_file import load_rules, parse_rules
 from pipeline.settings import Settings
 from schemas.generate import MODELS
 from tests.docs.documents import (
@@ -134,3 +134,17 @@ def test_decisions_are_numbered_in_a_row_and_say_their_number() -> None:
     assert [page.read_text(encoding="utf-8").split(".")[0] for page in pages] == [
         f"# {number}" for number in range(1, len(pages) + 1)
     ]
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = [named(page) for page in sorted((ROOT / "docs").glob("*.md"))]
+    assert [page for page in pages if f"({page})" not in readme] == []
+
+
+def test_the_readme_has_the_windows_and_the_default_rules() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    windows = Settings.model_fields["windows"].default
+    table = readme.split("The default rules:")[1].split("Rates and percentiles")[0]
+    assert " ".join(windows) in readme
+    assert re.findall(r"^\| `([\w-]+)`", table, re.MULTILINE) == [rule.name for rule in load_rules(None, windows)]
