@@ -34,7 +34,18 @@ SHELL = FOUNDATION | {"core", "decode", "schemas"}
 PARTS = (
     SHELL
     | RULES_FILE
-    | {"faust_ext", "aggregator", "evaluator", "lander", "dead", "history", "embedded", "notifier", "rehearsal"}
+    | {
+        "faust_ext",
+        "aggregator",
+        "evaluator",
+        "lander",
+        "dead",
+        "history",
+        "embedded",
+        "notifier",
+        "rehearsal",
+        "backtest",
+    }
 )
 
 # Who may import whom, beside itself. A package that isn't here fails the test: give it its place.
@@ -60,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "history": SHELL | {"lander"},
     "notifier": SHELL | RULES_FILE,
     "rehearsal": SHELL | RULES_FILE | {"aggregator"},
+    "backtest": SHELL | {"history"},
     "embedded": FOUNDATION,
     "up": PARTS,
     "demo": PARTS | {"up", "cli"},  # the demo is the command line's show, and draws with its tables

@@ -1,0 +1,112 @@
+"""Which part of the history a backtest reads: the range itself, and before it what windows and rules remember."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from clickhouse_connect.driver.client import Client
+
+from pipeline.backtest.engine import Beginning
+from pipeline.core.rules import DAY_MS, Absence, CriticalError, Rule
+from pipeline.core.window_config import WindowConfig, series_limit
+from pipeline.errors import FatalError
+from pipeline.history.cut import read_cut
+from pipeline.history.expected_slots import Span
+from pipeline.history.stored_extent import last_seen, stored_extent
+from pipeline.history.survey import pane_length_ms
+from pipeline.settings import Settings, window_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A history: whom to ask, where."""
+
+    client: Client
+    database: str
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is read, ``[read_from_ms, span.to_ms)``, and what of it is told: steps in ``(span.from_ms, span.to_ms]``.
+
+    Without a `beginning` the history begins there, and the engine starts with it as the live one did. `cut_from_ms`:
+    where the range was to end, if panes were still open there.
+    """
+
+    span: Span
+    read_from_ms: int
+    beginning: Beginning | None
+    cut_from_ms: int | None = None
+
+
+def plan(place: Place, from_ms: int, to_ms: int, rules: Sequence[Rule]) -> Plan:
+    """Return what a backtest of a range reads; FatalError that says what to do where there is nothing to read."""
+    pane_ms = pane_length_ms(place.client, place.database, from_ms, to_ms, place.settings)
+    closed_ms = read_cut(place.client, place.database).closed_through_ms()
+    asked = Span(from_ms // pane_ms * pane_ms, -(-to_ms // pane_ms) * pane_ms, pane_ms)
+    if closed_ms is not None and asked.from_ms < closed_ms < asked.to_ms:
+        span, cut_from_ms = Span(asked.from_ms, closed_ms // pane_ms * pane_ms, pane_ms), asked.to_ms
+    else:
+        span, cut_from_ms = asked, None
+    first_ms = _first_ms(place, span)
+    decides_after_ms = span.from_ms - memory_ms(rules) // pane_ms * pane_ms
+    read_from_ms = decides_after_ms - max(map(window_ms, place.settings.windows))
+    if first_ms >= read_from_ms:
+        return Plan(span, first_ms, None, cut_from_ms)
+    day = Span(read_from_ms - DAY_MS, read_from_ms, pane_ms)
+    seen = last_seen(place.client, place.database, day)
+    return Plan(span, read_from_ms, Beginning(read_from_ms, decides_after_ms, seen), cut_from_ms)
+
+
+def memory_ms(rules: Sequence[Rule]) -> int:
+    """Return how long ago, at most a day, something may have begun that the rules have not forgotten."""
+    return min(max((_memory_ms(rule) for rule in rules), default=0), DAY_MS)
+
+
+def _memory_ms(rule: Rule) -> int:
+    condition, silence_ms = rule.condition, 0
+    if isinstance(condition, CriticalError):
+        silence_ms = condition.hold_ms
+    elif isinstance(condition, Absence):
+        silence_ms = int(rule.thresholds[-1].value)
+    return rule.for_ms + rule.keep_firing_ms + rule.cooldown_ms + silence_ms
+
+
+def window_config(settings: Settings, pane_ms: int) -> WindowConfig:
+    """Return what the window engine must know, of all shards together; FatalError where panes don't fit the windows."""
+    try:
+        return WindowConfig(
+            shard=0,
+            pane_ms=pane_ms,
+            windows={name: window_ms(name) for name in settings.windows},
+            series_limit=series_limit(settings.series_max, 1),
+            out_of_orderness_ms=settings.out_of_orderness_ms,
+        )
+    except ValueError as error:
+        raise FatalError(
+            f"The panes of the range are {pane_ms // 1_000} s long: {error}. Set PIPELINE_WINDOWS to windows that were "
+            "kept then, or choose another range"
+        ) from None
+
+
+def _first_ms(place: Place, span: Span) -> int:
+    """Return where the history begins that is kept."""
+    extent = stored_extent(place.client, place.database, span)
+    if extent.in_span:
+        return extent.first_ms
+    days = f"slots are kept for {place.settings.slots_days} days (PIPELINE_SLOTS_DAYS)"
+    if extent.last_ms == 0:
+        raise FatalError(
+            f"The history in {place.database} has no slots: publish events and let the lander land them; {days}"
+        )
+    raise FatalError(
+        f"There is no history in {_time(span.from_ms)} to {_time(span.to_ms)} UTC: it goes from {_time(extent.first_ms)} "
+        f"to {_time(extent.last_ms + span.pane_ms)} UTC, and {days}. Choose --from and --to in there"
+    )
+
+
+def _time(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(int(at_ms) // 1_000, UTC):%Y-%m-%dT%H:%M:%S}"
