@@ -14,7 +14,8 @@ from pipeline.core.alert_rules import CompiledRules, compile_rules
 from pipeline.core.alert_signal import evaluate_signal
 from pipeline.core.alert_state import AlertStates
 from pipeline.core.alert_transition import Evaluation
-from pipeline.core.closed_pane import ClosedKey
+from pipeline.core.block import Block, unpack
+from pipeline.core.closed_pane import ClosedKey, blocks_of
 from pipeline.core.records import Mark, Marks, Signal, Snapshot
 from pipeline.core.rules import Rule
 from pipeline.core.series import Series
@@ -49,6 +50,7 @@ class WatermarkEngine:
         self._pane_ms = config.pane_ms
         self._table: dict[ClosedKey, bytes] = {}
         self._keys: dict[int, list[ClosedKey]] = {}
+        self._open: dict[int, list[Snapshot]] = {}
         self._engine = WindowEngine(config, self._fetch)
         self._engine.set_sources([_SOURCE])
         self._decides_after_ms = beginning.decides_after_ms if beginning else None
@@ -68,6 +70,7 @@ class WatermarkEngine:
             if self._decides(signal.timestamp_ms):
                 yield self._taken(evaluate_signal(self.rules, signal, self.states, self._engine.watermark_ms))
         for snapshot in snapshots:
+            self._open.setdefault(start_ms, []).append(snapshot)
             self._engine.on_snapshot(snapshot, self._next_offset())
         self._engine.on_marks(self._whole_through(start_ms + self._pane_ms), self._next_offset())
         for end_ms in self._engine.due_steps():
@@ -76,6 +79,10 @@ class WatermarkEngine:
                 yield self._taken(evaluate(self.rules, view, self.states))
             self._engine.emitted(view)
         self._settle(start_ms + self._pane_ms)
+
+    def blocks(self, start_ms: int) -> list[Block]:
+        """Return what a pane of the longest window holds; nothing where there was no event. A closed one is decoded."""
+        return [unpack(one.block) for one in self._open.get(start_ms, ())] or blocks_of(self._fetch(start_ms))
 
     def _decides(self, at_ms: int) -> bool:
         return self._decides_after_ms is None or at_ms > self._decides_after_ms
@@ -100,6 +107,7 @@ class WatermarkEngine:
                 self._table[key] = value
                 self._keys.setdefault(key.pane_start_ms, []).append(key)
             self._engine.closed(pane)
+            self._open.pop(pane.start_ms, None)
         for key in self._engine.expired():
             del self._table[key]
             self._keys.pop(key.pane_start_ms, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
@@ -33,32 +33,47 @@ class Plan:
     """What is read, ``[read_from_ms, span.to_ms)``, and what of it is told: steps in ``(span.from_ms, span.to_ms]``.
 
     Without a `beginning` the history begins there, and the engine starts with it as the live one did. `cut_from_ms`:
-    where the range was to end, if panes were still open there.
+    where the range was to end, if panes were still open there. `full_from_ms`: when the longest window is full, if that
+    is within the range.
     """
 
     span: Span
     read_from_ms: int
     beginning: Beginning | None
     cut_from_ms: int | None = None
+    full_from_ms: int | None = None
 
 
 def plan(place: Place, from_ms: int, to_ms: int, rules: Sequence[Rule]) -> Plan:
     """Return what a backtest of a range reads; FatalError that says what to do where there is nothing to read."""
     pane_ms = pane_length_ms(place.client, place.database, from_ms, to_ms, place.settings)
-    closed_ms = read_cut(place.client, place.database).closed_through_ms()
     asked = Span(from_ms // pane_ms * pane_ms, -(-to_ms // pane_ms) * pane_ms, pane_ms)
-    if closed_ms is not None and asked.from_ms < closed_ms < asked.to_ms:
-        span, cut_from_ms = Span(asked.from_ms, closed_ms // pane_ms * pane_ms, pane_ms), asked.to_ms
-    else:
-        span, cut_from_ms = asked, None
-    first_ms = _first_ms(place, span)
+    first_ms = _first_ms(place, asked)
+    span = _closed(place, asked)
+    cut_from_ms = asked.to_ms if span.to_ms < asked.to_ms else None
     decides_after_ms = span.from_ms - memory_ms(rules) // pane_ms * pane_ms
-    read_from_ms = decides_after_ms - max(map(window_ms, place.settings.windows))
+    longest_ms = max(map(window_ms, place.settings.windows))
+    read_from_ms = decides_after_ms - longest_ms
     if first_ms >= read_from_ms:
-        return Plan(span, first_ms, None, cut_from_ms)
+        full_ms = first_ms + longest_ms
+        return Plan(span, first_ms, None, cut_from_ms, full_ms if full_ms > span.from_ms else None)
     day = Span(read_from_ms - DAY_MS, read_from_ms, pane_ms)
-    seen = last_seen(place.client, place.database, day)
-    return Plan(span, read_from_ms, Beginning(read_from_ms, decides_after_ms, seen), cut_from_ms)
+    beginning = Beginning(read_from_ms, decides_after_ms, last_seen(place.client, place.database, day))
+    return Plan(span, read_from_ms, beginning, cut_from_ms)
+
+
+def _closed(place: Place, asked: Span) -> Span:
+    """Return the part of a range whose panes are closed."""
+    closed_ms = read_cut(place.client, place.database).closed_through_ms()
+    if closed_ms is None or closed_ms >= asked.to_ms:
+        return asked
+    to_ms = closed_ms // asked.pane_ms * asked.pane_ms
+    if to_ms <= asked.from_ms:
+        raise FatalError(
+            f"No pane is closed yet in {_time(asked.from_ms)} to {_time(asked.to_ms)} UTC, and a backtest takes whole "
+            f"ones: they are closed up to {_time(to_ms)}. Wait until they are, a minute by default, or begin earlier"
+        )
+    return replace(asked, to_ms=to_ms)
 
 
 def memory_ms(rules: Sequence[Rule]) -> int:
@@ -103,8 +118,9 @@ def _first_ms(place: Place, span: Span) -> int:
             f"The history in {place.database} has no slots: publish events and let the lander land them; {days}"
         )
     raise FatalError(
-        f"There is no history in {_time(span.from_ms)} to {_time(span.to_ms)} UTC: it goes from {_time(extent.first_ms)} "
-        f"to {_time(extent.last_ms + span.pane_ms)} UTC, and {days}. Choose --from and --to in there"
+        f"There is no history in {_time(span.from_ms)} to {_time(span.to_ms)} UTC: it goes from "
+        f"{_time(extent.first_ms)} to {_time(extent.last_ms + span.pane_ms)} UTC, and {days}. Choose --from and --to "
+        "in there"
     )
 
 

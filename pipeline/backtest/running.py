@@ -24,6 +24,7 @@ class Backtest:
 
     def __init__(self, place: Place, rules: Sequence[Rule], planned: Plan) -> None:
         self.engine = WatermarkEngine(window_config(place.settings, planned.span.pane_ms), rules, planned.beginning)
+        self.pane_ms = planned.span.pane_ms
         self._place = place
         self._planned = planned
         self._hears_errors = any(isinstance(rule.condition, CriticalError) for rule in rules)

@@ -1,4 +1,4 @@
-"""`pipeline rules`: what is watched, whether a rules file is sound, and what it would do to made-up traffic."""
+"""`pipeline rules`: what is watched, whether a file is sound, what it would do to made-up traffic or to the history."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from pipeline.cli.configuration import load
 from pipeline.cli.console import out, print_json, say
+from pipeline.cli.rules_backtest import backtest
 from pipeline.cli.rules_outcome import outcome_facts, outcome_line, outcome_table
 from pipeline.cli.rules_table import preset_table, rule_facts, rules_table
 from pipeline.cli.rules_traffic import one_error_notes, per_hour
@@ -21,12 +22,15 @@ from pipeline.rehearsal.script_file import load_script
 from pipeline.rules_file import DEFAULTS, PRESET, load_rules, presets
 from pipeline.settings import Settings
 
-rules = typer.Typer(no_args_is_help=True, help="Rules of alerts: list them, check a file, test it on made-up traffic.")
+rules = typer.Typer(no_args_is_help=True, help="Rules of alerts: list, check, test, backtest them.")
 
 _File = Annotated[
     str, typer.Argument(metavar="[FILE]", help="A rules file or preset:NAME; else PIPELINE_RULES or the defaults.")
 ]
 _AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")]
+
+
+rules.command()(backtest)
 
 
 @rules.command("list")

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.backtest.outcome import run_backtest
 from pipeline.backtest.planning import Place, plan
 from pipeline.backtest.running import Backtest
+from pipeline.cli.main import app
 from pipeline.core.decision_log import DecisionLog
 from pipeline.core.rules import Rule
+from pipeline.errors import FatalError
 from pipeline.lander.contents import read_contents
 from pipeline.rules_file import parse_rules
 from pipeline.settings import window_ms
+from schemas import structs
 from schemas.structs import Alert, AlertDecision
 from tests.contracts.history_fixture import History
-from tests.contracts.kafka_records import records
+from tests.contracts.kafka_records import FakeRecord, records
 from tests.stack.backtest_live import BEGIN_MS, LASTS_S, SETTINGS, Live, in_bytes
 
 pytestmark = pytest.mark.stack
@@ -36,7 +44,7 @@ rules:
   - {name: fewer, type: throughput, window: 1m, severities: {warning: 0.5/s}}
   - {name: critical-error, type: critical_error, hold: 1m}
   - {name: silent, type: absence, severities: {warning: 1m, critical: 2m}}
-  - {name: partner, type: absence, expect: [prod/nobody], severities: {critical: 5m}}
+  - {name: partner, type: absence, expect: [default/nobody], severities: {critical: 5m}}
 """
 
 
@@ -49,7 +57,15 @@ class Landed:
     """What was decided live, and the history that it left."""
 
     live: Live
+    history: History
     place: Place
+
+    async def land(self, some: list[FakeRecord]) -> None:
+        for rows in read_contents(some, self.place.settings).rows:
+            assert await self.history.land(rows) == []
+
+    async def land_alerts(self) -> None:
+        await self.land(records("alerts", [structs.encode(one) for one in self.live.alerts]))
 
     def backtest(self, from_ms: int, to_ms: int) -> tuple[list[Alert], list[AlertDecision]]:
         run = Backtest(self.place, rules(), plan(self.place, from_ms, to_ms, rules()))
@@ -61,15 +77,20 @@ class Landed:
         return alerts, decisions
 
 
+@pytest.fixture(scope="module")
+def live() -> Live:
+    found = Live(rules())
+    found.run(seed=7)
+    return found
+
+
 @pytest.fixture
-def landed(history: History) -> Landed:
-    live = Live(rules())
-    live.run(seed=7)
+def landed(live: Live, history: History) -> Landed:
     settings = SETTINGS.model_copy(update={n: getattr(history.settings, n) for n in ("clickhouse", "database")})
+    one = Landed(live, history, Place(history.client, history.settings.database, settings))
     for some in (records("panes", live.panes), live.errors):
-        for rows in read_contents(some, settings).rows:
-            assert asyncio.run(history.land(rows)) == []
-    return Landed(live, Place(history.client, history.settings.database, settings))
+        asyncio.run(one.land(some))
+    return one
 
 
 def test_a_backtest_decides_byte_for_byte_what_was_decided_live_on_the_watermark(landed: Landed) -> None:
@@ -81,3 +102,55 @@ def test_a_backtest_decides_byte_for_byte_what_was_decided_live_on_the_watermark
     fired = Counter(one.rule for one in alerts if one.state == "firing")
     assert fired.keys() == {one.name for one in rules()}
     assert {one.state for one in alerts} == {"pending", "firing", "recovering", "resolved"}
+
+
+def test_what_came_before_the_range_is_remembered_and_not_counted(landed: Landed) -> None:
+    from_ms, to_ms = BEGIN_MS + 450_000, BEGIN_MS + LASTS_S * 1_000
+    planned = plan(landed.place, from_ms, to_ms, rules())
+    found = run_backtest(landed.place, rules(), planned, lambda *_: None)
+    (ongoing,) = [one for one in found if one.rule == "burn"]
+    assert ongoing.fired_ms is not None
+    assert ongoing.fired_ms < from_ms
+    assert ongoing.notices == 1  # that it is over
+    assert {one.rule for one in found if (one.fired_ms or 0) > from_ms} >= {"silent", "critical-error"}
+
+
+def test_detecting_counts_from_the_first_bad_pane(landed: Landed) -> None:
+    planned = plan(landed.place, BEGIN_MS, BEGIN_MS + 10 * 3_600_000, rules())
+    assert planned.cut_from_ms == BEGIN_MS + 10 * 3_600_000  # the rest is open yet
+    assert BEGIN_MS + LASTS_S * 1_000 < planned.span.to_ms < BEGIN_MS + LASTS_S * 1_000 + 120_000
+    found = {one.rule: one for one in run_backtest(landed.place, rules(), planned, lambda *_: None)}
+    assert found["slow"].troubled_ms == BEGIN_MS + 360_000
+    assert found["slow"].detected_in_ms() == 10_000 + 30_000  # it was seen, and `for`
+    assert found["burn"].troubled_ms == BEGIN_MS + 300_000
+    assert found["silent"].troubled_ms == BEGIN_MS + 720_000
+
+
+def test_the_command_tells_rules_timeline_and_what_fired_live(landed: Landed, tmp_path: Path) -> None:
+    file, settings = tmp_path / "rules.yaml", landed.place.settings
+    file.write_text(RULES)
+    asyncio.run(landed.land_alerts())
+    environment = {
+        "PIPELINE_CLICKHOUSE": settings.clickhouse or "",
+        "PIPELINE_DATABASE": settings.database,
+        "PIPELINE_PARTITIONS": "2",
+    }
+    begin, end = (
+        f"{datetime.fromtimestamp(at / 1_000, UTC):%Y-%m-%dT%H:%M}" for at in (BEGIN_MS, BEGIN_MS + 1_200_000)
+    )
+    asked = ["rules", "backtest", str(file), "--from", begin, "--to", end, "--against-live"]
+    told = CliRunner(env=environment).invoke(app, asked, catch_exceptions=False)
+    assert told.exit_code == 0, told.output
+    assert "rate default/shop/pay" in told.stdout
+    assert "█" in told.stdout
+    facts = json.loads(CliRunner(env=environment).invoke(app, [*asked, "--json"], catch_exceptions=False).stdout)
+    by_rule = {one["rule"]: one for one in facts["rules"]}
+    assert by_rule.keys() == {one.name for one in rules()}
+    assert all(one["episodes"] == one["fired_live"] for one in facts["rules"])
+    assert by_rule["critical-error"]["pages"] == 2
+    assert by_rule["critical-error"]["pages_per_week"] == 2 * 7 * 72
+    nowhere = [*asked[:4], "2020-01-01", *asked[5:6], "2020-01-02"]
+    refused = CliRunner(env=environment).invoke(app, nowhere)
+    assert isinstance(refused.exception, FatalError)
+    assert "There is no history in 2020-01-01" in str(refused.exception)
+    assert "Choose --from and --to in there" in str(refused.exception)
