@@ -40,10 +40,12 @@ class Episode:
     notices: int = 0
     pages: int = 0
 
-    def lasted_ms(self, until_ms: int) -> int:
-        """Return how long it fired, its recovering included; up to `until_ms` if it goes on."""
-        end_ms = until_ms if self.ended_ms is None else self.ended_ms
-        return 0 if self.fired_ms is None else end_ms - self.fired_ms
+    def fired_for_ms(self, from_ms: int, to_ms: int) -> int:
+        """Return how long of a range it fired, or recovered."""
+        if self.fired_ms is None:
+            return 0
+        end_ms = to_ms if self.ended_ms is None else self.ended_ms
+        return max(end_ms - max(self.fired_ms, from_ms), 0)
 
     def detected_in_ms(self) -> int | None:
         """Return how long after its trouble began it fired."""

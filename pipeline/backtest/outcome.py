@@ -32,8 +32,8 @@ def run_backtest(
         if transitions > most:
             raise FatalError(
                 f"The rules change the state of alerts more than {most:,} times in the range, most of all "
-                f"{_busiest(found)}. Choose a shorter range, or give that rule `for`, `keep_firing` or a threshold that "
-                "is further out"
+                f"{_busiest(found)}. Choose a shorter range, or give that rule `for`, `keep_firing` or a threshold "
+                "further out"
             )
     return found
 

@@ -47,7 +47,7 @@ def _summary(rule: str, found: Sequence[Episode], from_ms: int, to_ms: int) -> R
     begun = [one for one in fired if one.fired_ms is not None and one.fired_ms > from_ms]
     notices, pages = sum(one.notices for one in found), sum(one.pages for one in found)
     detected = [in_ms for one in begun if (in_ms := one.detected_in_ms()) is not None]
-    weeks = (to_ms - from_ms) / WEEK_MS
+    length_ms = to_ms - from_ms
     return RuleSummary(
         rule=rule,
         episodes=len(begun),
@@ -55,13 +55,8 @@ def _summary(rule: str, found: Sequence[Episode], from_ms: int, to_ms: int) -> R
         passed=sum(one.fired_ms is None and one.ended_ms is not None for one in found),
         notices=notices,
         pages=pages,
-        notices_per_week=notices / weeks,
-        pages_per_week=pages / weeks,
-        longest_ms=max((_within_ms(one, from_ms, to_ms) for one in fired), default=None),
+        notices_per_week=notices * WEEK_MS / length_ms,
+        pages_per_week=pages * WEEK_MS / length_ms,
+        longest_ms=max((one.fired_for_ms(from_ms, to_ms) for one in fired), default=None),
         detected_in_ms=median(detected) if detected else None,
     )
-
-
-def _within_ms(one: Episode, from_ms: int, to_ms: int) -> int:
-    assert one.fired_ms is not None
-    return (to_ms if one.ended_ms is None else one.ended_ms) - max(one.fired_ms, from_ms)

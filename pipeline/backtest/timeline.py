@@ -33,7 +33,13 @@ def lines(episodes: Iterable[Episode], from_ms: int, to_ms: int, width: int) -> 
     for one in episodes:
         groups.setdefault((one.rule, one.series), []).append(one)
     found = [
-        Line(rule, series, _cells(some, from_ms, to_ms, width), len(some), sum(one.lasted_ms(to_ms) for one in some))
+        Line(
+            rule,
+            series,
+            _cells(some, from_ms, to_ms, width),
+            len(some),
+            sum(one.fired_for_ms(from_ms, to_ms) for one in some),
+        )
         for (rule, series), some in groups.items()
     ]
     return sorted(found, key=lambda line: (-line.fired_ms, line.rule, line.series))
