@@ -26,6 +26,9 @@ All processes of one pipeline need the same values; those that may differ from p
 $ PIPELINE_KAFKA=kafka-1:9092,kafka-2:9092 PIPELINE_WINDOWS='["1m","5m"]' .venv/bin/pipeline evaluator
 ```
 
+Values of rules have variables of their own, such as `PIPELINE_RULE_ERROR_RATE_CRITICAL`: see
+[alerting](alerting.md#changing-rules-while-everything-runs).
+
 `PIPELINE_PARTITIONS`, `PIPELINE_PANE_SECONDS` and `PIPELINE_NAMESPACE` are chosen once: topics and tables are laid out
 by them.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from itertools import takewhile
 from pathlib import Path
@@ -36,12 +37,32 @@ class RulesFileError(FatalError):
         super().__init__(f"{lines}\n{count} mistake{'s' if count > 1 else ''} in the {what}")
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenRule:
+    """A rule with what is written of it: `fields` know their lines in `file`, at `line` it begins."""
+
+    rule: Rule
+    fields: CommentedMap
+    file: str
+    line: int
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it holds."""
+        return bool(self.fields.get("enabled", True))
+
+
 def load_rules(path: Path | None, windows: Sequence[str]) -> list[Rule]:
     """Return the rules in a file that are enabled, or in presets (``preset:NAME+NAME``); the default rules for None.
 
     `windows` are the windows that the pipeline keeps. Raises RulesFileError with all mistakes at once, and FatalError
     if the file can't be read. Default rules that name a window that is not kept are left out.
     """
+    return _enabled(load_written(path, windows))
+
+
+def load_written(path: Path | None, windows: Sequence[str]) -> list[WrittenRule]:
+    """Return the same as `load_rules` with what is written of each, and those that are switched off too."""
     if path is None:
         return _defaults(windows)
     if str(path).startswith(PRESET):
@@ -50,10 +71,14 @@ def load_rules(path: Path | None, windows: Sequence[str]) -> list[Rule]:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise FatalError(f"rules file {path} can't be read ({error}): PIPELINE_RULES must name a YAML file") from error
-    return parse_rules(text, str(path), windows)
+    return _parse(text, str(path), windows, kept_only=False)
 
 
-def _defaults(windows: Sequence[str]) -> list[Rule]:
+def _enabled(written: Iterable[WrittenRule]) -> list[Rule]:
+    return [one.rule for one in written if one.enabled]
+
+
+def _defaults(windows: Sequence[str]) -> list[WrittenRule]:
     return _parse(files("pipeline").joinpath(DEFAULT_FILE).read_text("utf-8"), DEFAULT_FILE, windows, kept_only=True)
 
 
@@ -66,44 +91,51 @@ def presets() -> dict[str, str]:
     return found
 
 
-def _of_presets(names: Sequence[str], windows: Sequence[str]) -> list[Rule]:
-    known, rules = presets(), dict[str, Rule]()
+def _of_presets(names: Sequence[str], windows: Sequence[str]) -> list[WrittenRule]:
+    known, rules = presets(), dict[str, WrittenRule]()
     for name in names:
         if name not in known:
             raise FatalError(f"there is no preset {name!r}; there is {', '.join(PRESET + one for one in known)}")
-        for rule in _defaults(windows) if name == DEFAULTS else _of_preset(name, windows):
-            if rule.name in rules:
-                raise FatalError(f"presets {' and '.join(names)} both have a rule {rule.name}: copy them into one file")
-            rules[rule.name] = rule
+        for one in _defaults(windows) if name == DEFAULTS else _of_preset(name, windows):
+            taken = one.rule.name
+            if taken in rules:
+                raise FatalError(f"presets {' and '.join(names)} both have a rule {taken}: copy them into one file")
+            rules[taken] = one
     return list(rules.values())
 
 
-def _of_preset(name: str, windows: Sequence[str]) -> list[Rule]:
+def _of_preset(name: str, windows: Sequence[str]) -> list[WrittenRule]:
     file = f"{PRESETS_FOLDER}/{name}.yaml"
-    return parse_rules(files("pipeline").joinpath(file).read_text("utf-8"), file, windows)
+    return _parse(files("pipeline").joinpath(file).read_text("utf-8"), file, windows, kept_only=False)
 
 
 def parse_rules(text: str, file: str, windows: Sequence[str]) -> list[Rule]:
     """Return the enabled rules in YAML text; `file` is for messages. Raises RulesFileError."""
-    return _parse(text, file, windows, kept_only=False)
+    return _enabled(_parse(text, file, windows, kept_only=False))
 
 
-def _parse(text: str, file: str, windows: Sequence[str], *, kept_only: bool) -> list[Rule]:
+def _parse(text: str, file: str, windows: Sequence[str], *, kept_only: bool) -> list[WrittenRule]:
     items, problems = _items(parse_yaml(text, file), file)
-    rules, found = read_rules(items, windows, kept_only=kept_only)
+    rules, found = _read(items, file, windows, kept_only=kept_only)
     if problems + found:
         raise RulesFileError(file, problems + found)
     return rules
 
 
-def read_rules(
-    items: CommentedSeq, windows: Sequence[str], *, kept_only: bool = False
-) -> tuple[list[Rule], list[Problem]]:
-    """Return the enabled rules in a list of a YAML file, and every mistake in it.
+def read_rules(items: CommentedSeq, windows: Sequence[str]) -> tuple[list[Rule], list[Problem]]:
+    """Return the enabled rules in a list of a YAML file, and every mistake in it."""
+    written, problems = _read(items, "", windows, kept_only=False)
+    return _enabled(written), problems
+
+
+def _read(
+    items: CommentedSeq, file: str, windows: Sequence[str], *, kept_only: bool
+) -> tuple[list[WrittenRule], list[Problem]]:
+    """Return the rules in a list of a YAML file, and every mistake in it.
 
     `kept_only` passes over those that name a window that is not kept, which is a mistake else.
     """
-    rules: list[Rule] = []
+    rules: list[WrittenRule] = []
     problems: list[Problem] = []
     named: dict[object, int] = {}
     for number, fields in enumerate(items):
@@ -115,8 +147,8 @@ def read_rules(
             continue
         rule, found = read_rule(fields, line, windows)
         problems += found + _taken(fields, line, named)
-        if rule is not None and fields.get("enabled", True):
-            rules.append(rule)
+        if rule is not None:
+            rules.append(WrittenRule(rule, fields, file, line))
     return rules, problems
 
 

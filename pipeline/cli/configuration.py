@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
@@ -34,14 +35,15 @@ def explain(error: ValidationError) -> str:
 def resolve(settings: Settings, *, kafka: bool = True, clickhouse: bool = True) -> Settings:
     """Return settings with both addresses filled in.
 
-    What the settings name comes first, then a `pipeline up` that runs in this home. Raises FatalError where one that
-    is needed (`kafka`, `clickhouse`) is neither named nor running.
+    What the settings name comes first, then a `pipeline up` that runs in this home; its rules, too. Raises FatalError
+    where one that is needed (`kafka`, `clickhouse`) is neither named nor running.
     """
     missing = (kafka and not settings.kafka) or (clickhouse and not settings.clickhouse)
     running = read_running(settings) if not (settings.kafka and settings.clickhouse) else None
     if running is not None:
+        rules = settings.rules or (Path(running.rules) if running.rules else None)
         found = {"kafka": settings.kafka or running.kafka, "clickhouse": settings.clickhouse or running.clickhouse}
-        return settings.model_copy(update=found)
+        return settings.model_copy(update={**found, "rules": rules})
     if missing:
         raise FatalError(
             f"No pipeline is running here (looked in {runfile_path(settings)}), or it is still starting. "

@@ -9,14 +9,15 @@ import typer
 from rich.markup import escape
 
 from pipeline.cli.configuration import load, resolve
-from pipeline.cli.console import out, print_json
+from pipeline.cli.console import out, print_json, warn
 from pipeline.cli.explain_query import read_alert, read_around, read_last_change, read_windows
 from pipeline.cli.explain_story import alert_story, moment_story
 from pipeline.cli.history import history
 from pipeline.cli.moments import moment_ms
+from pipeline.cli.rules_held import held_rules, here
+from pipeline.core.rules import Rule
 from pipeline.core.series import Series
 from pipeline.errors import FatalError
-from pipeline.rules_file import load_rules
 from pipeline.settings import Settings, window_ms
 
 _BEFORE_MS, _AFTER_MS = 300_000, 60_000
@@ -73,8 +74,18 @@ def _of_alert(settings: Settings, alert_id: str) -> dict[str, Any]:
     return {"story": alert_story(told), "decisions": told}
 
 
+def _rules_now(settings: Settings) -> list[Rule]:
+    """Return the rules as they are now; what was changed at run time only if Kafka answers."""
+    try:
+        settings, orders = here(settings)
+    except FatalError as error:
+        orders = None
+        warn(f"What was changed about rules at run time is not known: {error}")
+    return held_rules(settings, orders).rules
+
+
 def _of_moment(settings: Settings, name: str, series: Series, at_ms: int) -> dict[str, Any]:
-    rules = load_rules(settings.rules, settings.windows)
+    rules = _rules_now(settings)
     with history(settings) as client:
         before = read_last_change(client, name, series, at_ms)
         around = read_around(client, name, series, at_ms - _BEFORE_MS, at_ms + _AFTER_MS)

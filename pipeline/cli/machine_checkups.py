@@ -15,11 +15,12 @@ import psutil
 
 from pipeline.cli.checkup import Checkup, note, ok, wrong
 from pipeline.cli.figures import size
+from pipeline.cli.rules_held import held_rules
 from pipeline.embedded.jars import locked_jars
 from pipeline.errors import FatalError
 from pipeline.notifier.channels.config import unset_secrets
 from pipeline.notifier.notifications_file import load_notifications
-from pipeline.rules_file import load_rules
+from pipeline.rules_environment import PREFIX as RULE_PREFIX
 from pipeline.settings import Settings
 from pipeline.up.runfile import read_running, runfile_path
 from pipeline.up.workers import ALWAYS
@@ -56,7 +57,8 @@ def machine_checkups(settings: Settings) -> Iterator[Checkup]:
 def _variables() -> Checkup:
     found = {name: value for name, value in sorted(os.environ.items()) if name.startswith(_PREFIX)}
     known = {_PREFIX + field.upper() for field in Settings.model_fields}
-    unknown = [name for name in found if name.upper() not in known]
+    # Variables about rules are looked at together with the rules.
+    unknown = [name for name in found if name.upper() not in known and not name.startswith(RULE_PREFIX)]
     if unknown:
         hints = [difflib.get_close_matches(name, known, 1) for name in unknown]
         advice = "; ".join(f"did you mean {hint[0]}?" if hint else "no such setting" for hint in hints)
@@ -123,10 +125,12 @@ def _embedded_servers(settings: Settings) -> Checkup:
 def _rules(settings: Settings) -> Checkup:
     name = str(settings.rules) if settings.rules else "the defaults"
     try:
-        rules = load_rules(settings.rules, settings.windows)
+        held = held_rules(settings, None)
     except FatalError as error:
         return wrong("rules", str(error), "mend the file, or unset PIPELINE_RULES for the defaults")
-    return ok("rules", f"{len(rules)} rules from {name}")
+    variables = {place for one in held.every for place in one.origins.values() if place in os.environ}
+    changed = f", changed by {', '.join(sorted(variables))}" if variables else ""
+    return ok("rules", f"{len(held.rules)} rules from {name}{changed}")
 
 
 def _notifications(settings: Settings) -> Checkup:

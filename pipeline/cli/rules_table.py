@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from msgspec import to_builtins
 from rich.markup import escape
@@ -13,18 +14,22 @@ from pipeline.core.conditions import windows_of
 from pipeline.core.measures.shapes import shape_of
 from pipeline.core.rules import Absence, CriticalError, Rule
 
+Origins = Mapping[str, str]
+"""Where each value of a rule comes from, by path: ``file:line``, an environment variable, or ``control (who)``."""
 
-def rules_table(rules: Sequence[Rule]) -> Table:
-    """Return the rules, one a row."""
+
+def rules_table(rules: Sequence[tuple[Rule, Origins]]) -> Table:
+    """Return the rules that hold, one a row."""
     table = Table(box=None, pad_edge=False, header_style="bold dim")
-    for heading in ("rule", "watches", "severities", "by", "for", "samples", "match"):
+    for heading in ("rule", "watches", "severities", "by", "for", "samples", "match", "from"):
         table.add_column(heading, no_wrap=heading in {"rule", "severities"})
-    for rule in rules:
+    for rule, origins in rules:
         by = "" if isinstance(rule.condition, CriticalError) else rule.group_by
         samples = "" if isinstance(rule.condition, CriticalError | Absence) else str(rule.min_samples)
         table.add_row(
             escape(rule.name), escape(watched(rule)), escape(severities(rule)), by,
             duration_text(rule.for_ms) if rule.for_ms else "", samples, escape(_match(rule)),
+            escape(origins_text(origins)),
         )  # fmt: skip
     return table
 
@@ -61,8 +66,20 @@ def _match(rule: Rule) -> str:
     return " ".join(f"{name}={'|'.join(globs)}" for name, globs in fields.items() if globs)
 
 
-def rule_facts(rule: Rule) -> dict[str, object]:
-    """Return a rule as JSON shows it: all it consists of, in the condition's own units, and the same in words."""
+def origins_text(origins: Origins) -> str:
+    """Return where a rule is written, and where what of it comes from: ``rules.yaml:2; critical: control (ann)``."""
+    home = origins["type"]
+    file = home.rpartition(":")[0]
+    others = {path: place for path, place in origins.items() if place != home and place.rpartition(":")[0] != file}
+    own = [f"{path.removeprefix('severities.')}: {place}" for path, place in sorted(others.items())]
+    return "; ".join([Path(home).name, *own])
+
+
+def rule_facts(rule: Rule, origins: Origins, *, enabled: bool) -> dict[str, object]:
+    """Return a rule as JSON shows it: all it consists of, in the condition's own units, and the same in words.
+
+    `from` says where each value comes from, by its path in a rules file.
+    """
     facts: dict[str, object] = to_builtins(rule)
     words = {"watches": watched(rule), "severities": severities(rule), "windows": list(windows_of(rule))}
-    return {**facts, "in_words": words}
+    return {**facts, "enabled": enabled, "in_words": words, "from": dict(origins)}

@@ -12,7 +12,7 @@ from pipeline.core.alert_sql import critical_errors_sql
 from pipeline.core.alert_state import FIRED, AlertState, AlertStates, SignalMarks
 from pipeline.core.alert_step import Step
 from pipeline.core.alert_text import duration_text, summary
-from pipeline.core.alert_transition import Decision, Evaluation, Transition, advance
+from pipeline.core.alert_transition import Decision, Evaluation, Transition, advance, retire
 from pipeline.core.records import Signal
 from pipeline.core.rule_match import watches
 from pipeline.core.rules import CriticalError, Rule
@@ -38,6 +38,23 @@ def evaluate_signal(
                 evaluation.decisions.append(transition)
             else:
                 evaluation.add(transition)
+    return evaluation
+
+
+def retire_for_signal(
+    compiled: CompiledRules, signal: Signal, states: AlertStates, watermark_ms: int | None
+) -> Evaluation:
+    """Return the end of alerts that stand where a critical error's belong: their rules were of another type before.
+
+    To be kept before `evaluate_signal` is asked: at the next step, which would end them else, the error has come.
+    """
+    series = signal.series()
+    evaluation = Evaluation(Look(signal.timestamp_ms, watermark_ms, "signal"))
+    for rule in compiled.criticals:
+        state = states.active(rule.name).get(series)
+        if state is not None and state.last_transition.rule_type != rule.type and watches_signal(rule, series):
+            at_ms = max(signal.timestamp_ms, state.last_step_ms)
+            evaluation.add(retire(state, Reason.RULE_CHANGED, Look(at_ms, watermark_ms, "signal")))
     return evaluation
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -35,6 +35,10 @@ class DecisionLog:
                 state = states.get(decision.rule, decision.series)
                 found.append(self._record(rules, decision, state, look, since_ms))
         return found
+
+    def forget(self, rules: Collection[str]) -> None:
+        """Forget what was told of some rules: what other rules of their names decide is news."""
+        self._throttle.forget(rules)
 
     def told_again(self, rules: CompiledRules, states: Iterable[AlertState]) -> list[AlertDecision]:
         """Return the last decision of states whose records may not have been sent before a crash."""

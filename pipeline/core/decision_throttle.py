@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pipeline.core.alert_reasons import Reason
@@ -49,6 +50,11 @@ class DecisionThrottle:
             return None
         before.told_ms = at_ms
         return before.since_ms
+
+    def forget(self, rules: Collection[str]) -> None:
+        """Forget what was told of some rules."""
+        gone = frozenset(rules)
+        self._told = {key: told for key, told in self._told.items() if key[0] not in gone}
 
     def _sweep(self, at_ms: int) -> None:
         """Forget what has ended, once a minute of event time."""

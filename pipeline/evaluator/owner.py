@@ -15,18 +15,17 @@ from faust.types import TP
 
 from pipeline.core import records
 from pipeline.core.alert_engine import evaluate
-from pipeline.core.alert_rules import compile_rules
-from pipeline.core.alert_signal import evaluate_signal
-from pipeline.core.alert_state import AlertState
 from pipeline.core.records import Marks
 from pipeline.core.rules import Rule
 from pipeline.core.stats import stats
 from pipeline.core.window_config import WindowState, encode_state
 from pipeline.evaluator import commit
-from pipeline.evaluator.keys import alert_key, closed_key
+from pipeline.evaluator.keys import closed_key
 from pipeline.evaluator.outbox import encode_seen
 from pipeline.evaluator.reading import read
+from pipeline.evaluator.rule_source import FixedRules, RuleSource
 from pipeline.evaluator.shard import Shard
+from pipeline.evaluator.signals import take_signals
 from pipeline.evaluator.sources import Sources
 from pipeline.evaluator.speaker import Speaker
 from pipeline.evaluator.takeover import Tables, committed_by, committed_of, taken_over, window_config
@@ -48,7 +47,10 @@ SETTLE_MS = 1_000
 
 
 class Evaluator:
-    """Phase 2 over the shards that this worker owns. `app` and `tables` are set once they are made."""
+    """Phase 2 over the shards that this worker owns. `app` and `tables` are set once they are made.
+
+    `rules` never change, unless `rule_source` is set to one that does.
+    """
 
     def __init__(self, settings: Settings, rules: Sequence[Rule]) -> None:
         self.app: Any = None
@@ -58,7 +60,8 @@ class Evaluator:
         self.shards: dict[int, Shard] = {}
         self._settings = settings
         self._topics = topics_of(settings)
-        self._rules = compile_rules(rules, settings.windows)
+        self.rule_source: RuleSource = FixedRules(rules, settings.windows)
+        self._rules = self.rule_source.compiled
         self._slow_us = round(settings.slow_threshold_ms * 1000)
         self._sources = Sources(self._topics)
         self._forgot_ms = self._settled_ms = 0
@@ -75,6 +78,8 @@ class Evaluator:
         """Take shards over from the tables and the last commit; return for each partition where to read on from."""
         async with self._undivided:
             self._generation = -1
+            await self.rule_source.catch_up()  # whoever had the shards may have gone by that already
+            self._take_rules()
             await self._sources.look(self.app, wall_ms())
             mine = {tp.partition: found for tp, found in committed.items() if tp.topic == self._topics.panes}
             kept = {n: s for n, s in self.shards.items() if n in mine and committed_by(self.boot_id, mine[n])}
@@ -142,7 +147,7 @@ class Evaluator:
             if batch.tp.topic == self._topics.panes:
                 await self._take_panes(shard, batch.tp, fresh)
             else:
-                await self._take_signals(shard, batch.tp, fresh)
+                await take_signals(shard, batch.tp, fresh, self.speaker)
                 shard.signals_position = batch.next_offset
 
     async def _take_panes(self, shard: Shard, tp: TP, fresh: Sequence[Any]) -> None:
@@ -160,20 +165,6 @@ class Evaluator:
                 if not await self._is_ours():
                     return
 
-    async def _take_signals(self, shard: Shard, tp: TP, fresh: Sequence[Any]) -> None:
-        counted: dict[bytes, AlertState] = {}
-        for record in fresh:
-            signal = read(records.decode_signal, tp, record)
-            if signal is None:
-                continue
-            evaluation = evaluate_signal(self._rules, signal, shard.states, shard.engine.watermark_ms)
-            if any(transition.alert for transition in evaluation.transitions):
-                await self.speaker.keep(shard, evaluation)
-            else:
-                self.speaker.take(shard, evaluation)
-            counted |= {alert_key(transition.state): transition.state for transition in evaluation.transitions}
-        await self.speaker.keep_counts(shard, counted)
-
     # ---- what follows from them
 
     async def _emit(self, shard: Shard) -> None:
@@ -181,7 +172,7 @@ class Evaluator:
         for end_ms in shard.engine.due_steps():
             view = shard.engine.view(end_ms, "on_time")
             found = stats(view, self._slow_us)
-            evaluation = evaluate(self._rules, view, shard.states)
+            evaluation = evaluate(shard.rules, view, shard.states)
             self.speaker.stats(shard, found)
             shard.latest, shard.seen = (end_ms, found), encode_seen(view.seen)
             await self.speaker.keep(shard, evaluation)
@@ -193,11 +184,20 @@ class Evaluator:
             shard.engine.emitted(view)
 
     async def tick(self) -> None:
-        """Look early, close panes, commit."""
+        """Take other rules, look early, close panes, commit."""
+        await self.rule_source.refresh()
         async with self._undivided:
+            self._take_rules()
             if self._generation >= 0 and await self._is_ours():
                 await self._watch(wall_ms())
                 await self._settle(wall_ms())
+
+    def _take_rules(self) -> None:
+        """Go by the newest rules from the next look on: what is decided is decided, and alerts stay as they are."""
+        if self._rules is not self.rule_source.compiled:
+            self._rules = self.rule_source.compiled
+            for shard in self.shards.values():
+                shard.take_rules(self._rules)
 
     async def _is_ours(self) -> bool:
         """Return whether the group still knows us as owner; stand still until the next `restore` if it does not."""
@@ -231,7 +231,7 @@ class Evaluator:
         view = shard.engine.view(end_ms, "early")
         if not view.changed.any():
             return
-        evaluation = evaluate(self._rules, view, shard.states)
+        evaluation = evaluate(shard.rules, view, shard.states)
         if now_ms - shard.live_told_ms >= LIVE_MS:
             shard.live_told_ms = now_ms
             self.speaker.live(shard, now_ms, view.watermark_ms, stats(view, self._slow_us))

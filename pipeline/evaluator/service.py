@@ -8,11 +8,11 @@ from typing import Any
 
 from pipeline.core.rules import Rule
 from pipeline.evaluator.owner import Evaluator
+from pipeline.evaluator.rule_source import LiveRules
 from pipeline.evaluator.speaker import Speaker
 from pipeline.evaluator.takeover import Tables
 from pipeline.faust_ext.app import PipelineApp, make_app
 from pipeline.faust_ext.run import run_worker
-from pipeline.rules_file import load_rules
 from pipeline.settings import Settings
 from pipeline.topic_admin import ensure_topics, wait_for_kafka
 from pipeline.topics import topics_of
@@ -50,12 +50,14 @@ def make_evaluator(settings: Settings, rules: Sequence[Rule]) -> tuple[PipelineA
 
 async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
     """Run one evaluator against `settings.kafka` until `stop` is set. Raises FatalError when it can't go on."""
-    rules = load_rules(settings.rules, settings.windows)
+    rules = LiveRules(settings)
     if not await wait_for_kafka(settings.kafka or "", stop):
         return
     await ensure_topics(settings)
-    app, evaluator = make_evaluator(settings, rules)
+    app, evaluator = make_evaluator(settings, [])
+    evaluator.rule_source = rules
     try:
+        await rules.start()
         await run_worker(
             app,
             stop,
@@ -65,4 +67,5 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
             stop_seconds=settings.stop_seconds,
         )
     finally:
+        await rules.stop()
         await app.producers.close()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pipeline.core.alert_rules import CompiledRules
 from pipeline.core.alert_state import AlertState, AlertStates
 from pipeline.core.decision_log import DecisionLog
+from pipeline.core.rule_difference import changed_rules
 from pipeline.core.series import Series
 from pipeline.core.window_config import WindowConfig, WindowState
 from pipeline.core.window_engine import WindowEngine
@@ -48,6 +49,11 @@ class Shard:
         self.engine.restore({start_ms: self._fetch(start_ms) for start_ms in self._closed}, state, seen)
         for alert in alerts:
             self.states.put(alert)
+
+    def take_rules(self, rules: CompiledRules) -> None:
+        """Go by these rules from now on. States stay; what is decided by a rule that changed is told anew."""
+        self.decisions.forget(changed_rules(self.rules, rules))
+        self.rules = rules
 
     def wrote(self, keys: Iterable[bytes]) -> None:
         """The table has records of closed panes under these keys."""

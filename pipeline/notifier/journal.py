@@ -7,18 +7,18 @@ wants to write is refused.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
+from pipeline.compacted import read_compacted
 from pipeline.core.notices.book import Book, Record, decode_record, encode_record
 from pipeline.errors import FatalError
 from pipeline.settings import Settings
 from pipeline.topics import RECORD_BYTES, topics_of
 
-_POLL_MS = 200
 _TRANSACTION_MS = 15_000
 _TAKEN_OVER = b"taken-over"
 """Key of the record that begins each ownership; it never has a value."""
@@ -87,33 +87,3 @@ async def read_book(settings: Settings) -> Book:
         ) from error
     book.loaded()
     return book
-
-
-async def read_compacted(settings: Settings, topic: str) -> AsyncIterator[tuple[str, bytes | None]]:
-    """Yield every record of a topic of one partition that is committed now; a later one of a key replaces it."""
-    consumer = reader(settings)
-    await consumer.start()
-    try:
-        found: list[tuple[str, bytes | None]] = []
-        await to_end(consumer, TopicPartition(topic, 0), lambda key, value: found.append((key, value)))
-    finally:
-        await consumer.stop()
-    for one in found:
-        yield one
-
-
-def reader(settings: Settings) -> AIOKafkaConsumer:
-    """Return a consumer without a group that sees only what is committed."""
-    return AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka, group_id=None, isolation_level="read_committed", enable_auto_commit=False
-    )
-
-
-async def to_end(consumer: AIOKafkaConsumer, place: TopicPartition, take: Callable[[str, bytes | None], None]) -> None:
-    """Read a partition from its beginning to where it ends now, and leave the consumer there."""
-    consumer.assign([place])
-    end = (await consumer.end_offsets([place]))[place]
-    consumer.seek(place, (await consumer.beginning_offsets([place]))[place])
-    while await consumer.position(place) < end:
-        for record in (await consumer.getmany(place, timeout_ms=_POLL_MS)).get(place, []):
-            take((record.key or b"").decode(errors="replace"), record.value)

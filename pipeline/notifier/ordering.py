@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from aiokafka import AIOKafkaProducer
 
+from pipeline.compacted import read_compacted
 from pipeline.core.notices.orders import Order, Orders, encode_order, order_key
-from pipeline.notifier.journal import read_compacted
 from pipeline.notifier.orders_topic import take_order
 from pipeline.settings import Settings
 from pipeline.topic_admin import ensure_topics

@@ -7,8 +7,8 @@ import logging
 import msgspec
 from aiokafka import TopicPartition
 
+from pipeline.compacted import reader, to_end
 from pipeline.core.notices.orders import Orders, decode_order, is_order
-from pipeline.notifier.journal import reader, to_end
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 

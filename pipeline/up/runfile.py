@@ -12,6 +12,7 @@ import psutil
 
 from pipeline.embedded.folder_lock import FolderLock
 from pipeline.errors import FatalError
+from pipeline.rules_file import PRESET
 from pipeline.settings import Settings
 
 _CLOCK_TOLERANCE_MS = 2_000  # the system derives start times from its clock, which may be set a little
@@ -25,6 +26,7 @@ class Running(msgspec.Struct, frozen=True):
     kafka: str
     clickhouse: str
     workers: dict[str, int]
+    rules: str | None = None  # PIPELINE_RULES, where it is set
 
 
 def runfile_path(settings: Settings) -> Path:
@@ -44,11 +46,17 @@ def read_running(settings: Settings) -> Running | None:
 def write_running(settings: Settings, kafka: str, clickhouse: str, workers: dict[str, int]) -> None:
     """Say that this process runs the pipeline, atomically; again whenever a worker's pid changes."""
     path = runfile_path(settings)
-    running = Running(os.getpid(), _started_ms(os.getpid()), kafka, clickhouse, workers)
+    rules = None if settings.rules is None else rules_path(settings.rules)
+    running = Running(os.getpid(), _started_ms(os.getpid()), kafka, clickhouse, workers, rules)
     draft = path.with_suffix(".draft")
     draft.touch(mode=0o600)  # the address may hold a password
     draft.write_bytes(msgspec.json.format(msgspec.json.encode(running), indent=2))
     draft.replace(path)
+
+
+def rules_path(rules: Path) -> str:
+    """Return what PIPELINE_RULES means in every folder."""
+    return str(rules) if str(rules).startswith(PRESET) else str(rules.absolute())
 
 
 def remove_running(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NoReturn
@@ -12,7 +13,8 @@ from pipeline.embedded.clickhouse import EmbeddedClickHouse
 from pipeline.embedded.kafka import EmbeddedKafka
 from pipeline.errors import FatalError
 from pipeline.notifier.notifications_file import load_notifications
-from pipeline.rules_file import load_rules
+from pipeline.rules_file import load_written
+from pipeline.rules_layers import layered
 from pipeline.settings import Settings
 
 _LOOK_SECONDS = 0.5
@@ -51,7 +53,7 @@ def servers(settings: Settings, tell: Callable[[str], None]) -> Iterator[Servers
     FatalError with the way out when one cannot start, such as a port that is taken, and for a rules or notifications
     file with mistakes: nothing is started then.
     """
-    load_rules(settings.rules, settings.windows)
+    layered(load_written(settings.rules, settings.windows), os.environ, {}, settings.windows)
     if settings.notifications is not None:
         load_notifications(settings.notifications)
     with ExitStack() as started:

@@ -121,3 +121,60 @@ def test_a_test_that_does_not_shows_expected_against_found_and_exits_with_1(tmp_
 )
 def test_a_time_from_the_start_reads_well(at_ms: int, text: str) -> None:
     assert clock(at_ms) == text
+
+
+# ---- where values come from
+
+
+def test_list_says_where_each_value_comes_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text("rules:\n  - {name: errors, type: error_rate, severities: {warning: 2%}}\n")
+    monkeypatch.setenv("PIPELINE_RULES", str(file))
+    monkeypatch.setenv("PIPELINE_RULE_ERRORS_CRITICAL", "9%")
+    (facts,) = json.loads(run("list", "--json")[1])
+    place = f"{file}:2"
+    assert facts["from"] == {
+        "name": place,
+        "type": place,
+        "severities.warning": place,
+        "severities.critical": "PIPELINE_RULE_ERRORS_CRITICAL",
+    }
+    told = run("list")[1]
+    assert "rules.yaml:2; critical: PIPELINE_RULE_ERRORS_CRITICAL" in told
+    assert "warning > 2 %, critical > 9 %" in told
+
+
+def test_a_file_is_listed_and_checked_as_it_is_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text("rules:\n  - {name: errors, type: error_rate, severities: {warning: 2%}}\n")
+    monkeypatch.setenv("PIPELINE_RULE_ERROR_RATE_CRITICAL", "9%")
+    assert "warning > 2 %" in run("list", str(file))[1]
+    assert run("check", str(file))[0] == 0
+    assert "critical > 9 %" in run("list")[1]
+
+
+def test_a_rule_that_is_switched_off_is_named_with_who_did_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPELINE_RULE_ERROR_RATE_ENABLED", "false")
+    done = CliRunner().invoke(app, ["rules", "list"], catch_exceptions=False)
+    assert "error-rate" not in done.stdout
+    assert "Switched off: error-rate (PIPELINE_RULE_ERROR_RATE_ENABLED)." in done.stderr
+    off = {rule["name"] for rule in json.loads(run("list", "--json")[1]) if not rule["enabled"]}
+    assert off == {"error-rate"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("set", "errors", "--because", "x"), "say what to change"),
+        (("set", "errors", "--because", "x", "--key", "for"), "KEY=VALUE"),
+        (("set", "errors", "--because", "x", "--key", "name=other"), "name can't be changed"),
+        (("set", "errors", "--because", "x", "-t", "critical=["), "a value as in a rules file"),
+        (("set", "errors", "-t", "critical=5%"), "--because"),
+    ],
+)
+def test_what_a_change_lacks_is_said_before_anything_is_asked(arguments: tuple[str, ...], why: str) -> None:
+    done = CliRunner().invoke(app, ["rules", *arguments])
+    assert done.exit_code == 2
+    assert why in " ".join(done.output.replace("│", " ").split())

@@ -19,6 +19,8 @@ FOUNDATION = {
     "membership",
     "kafka_answers",
     "clickhouse_client",
+    "compacted",
+    "rule_control",
 }
 RULES_FILE = {
     "rules_file",
@@ -29,6 +31,10 @@ RULES_FILE = {
     "rules_thresholds",
     "rules_values",
     "rules_words",
+    "rules_overlay",
+    "rules_environment",
+    "rules_layers",
+    "rules_changes",
 }
 SHELL = FOUNDATION | {"core", "decode", "schemas"}
 PARTS = (
@@ -59,6 +65,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "kafka_answers": set(),
     "epochs": {"errors", "settings", "topics", "topic_ids"},
     "clickhouse_client": {"errors", "settings"},
+    "compacted": {"settings"},
+    "rule_control": {"errors", "settings", "topics", "topic_admin", "compacted", "core"},
     "schemas": set(),
     "core": {"errors", "schemas"},  # of the schemas only those that are pure
     "decode": {"errors", "core", "schemas"},

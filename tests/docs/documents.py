@@ -9,6 +9,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from pipeline.cli.main import app
+from pipeline.rules_environment import PREFIX, variables_of
+from pipeline.rules_file import load_written
 from pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +33,8 @@ GROUPS = {
 }
 """Those that have commands of their own, as `dead` has `list`."""
 SETTINGS = {f"PIPELINE_{name.upper()}" for name in Settings.model_fields}
+RULE_SETTINGS = {PREFIX, *(name for rule in load_written(None, Settings().windows) for name in variables_of(rule))}
+"""Variables of the default rules, and what all variables of rules begin with."""
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
 

@@ -42,6 +42,7 @@ class WorkerProcess:
             "PIPELINE_PARTITIONS": str(settings.partitions),
             "PIPELINE_DATABASE": settings.database,
             "PIPELINE_WORKER_ID": worker_id,
+            **({"PIPELINE_RULES": str(settings.rules)} if settings.rules else {}),
             **({"PIPELINE_CLICKHOUSE": settings.clickhouse} if settings.clickhouse else {}),
             **({"PIPELINE_NOTIFICATIONS": str(settings.notifications)} if settings.notifications else {}),
         }
