@@ -34,16 +34,17 @@ def ratio(value: object) -> float | None:
     return None if found is None else float(found / (100 if text.endswith("%") else 1))
 
 
-def _part(value: object) -> float | None:
+def share(value: object, percent: int) -> float:
+    """Read a share of calls; `percent` is the example of a message."""
     found = ratio(value)
-    return found if found is not None and found <= 1 else None
+    if found is None or found > 1:
+        raise ValueError(f"a percentage such as {percent}%, or a ratio from 0 to 1 such as {percent / 100}")
+    return found
 
 
 def error_ratio(value: object) -> float:
     """Read an error rate that can be exceeded."""
-    found = _part(value)
-    if found is None:
-        raise ValueError("a percentage such as 2%, or a ratio from 0 to 1 such as 0.02")
+    found = share(value, 2)
     if found == 1:
         raise ValueError("less than 100%: the error rate is never above that, so this could never fire")
     return found
@@ -51,9 +52,7 @@ def error_ratio(value: object) -> float:
 
 def success_ratio(value: object) -> float:
     """Read a success rate that can be fallen short of."""
-    found = _part(value)
-    if found is None:
-        raise ValueError("a percentage such as 95%, or a ratio from 0 to 1 such as 0.95")
+    found = share(value, 95)
     if found == 0:
         raise ValueError("more than 0%: the success rate is never below that, so this could never fire")
     return found
@@ -61,7 +60,7 @@ def success_ratio(value: object) -> float:
 
 def objective(value: object) -> float:
     """Read the share of calls that are to succeed."""
-    found = _part(value)
+    found = ratio(value)
     if found is None or not 0 < found < 1:
         raise ValueError("the share of calls that are to succeed, more than 0% and less than 100%, such as 99.9%")
     return found
@@ -102,12 +101,12 @@ def throughput(condition: Throughput, value: object) -> float:
 
 def budget_share(condition: Budget, value: object) -> float:
     """Read a share of a budget; more than all of it may be meant."""
-    share = ratio(value)
-    if share is None:
+    found = ratio(value)
+    if found is None:
         raise ValueError("a percentage of the budget such as 80%, or a ratio such as 0.8")
-    if share * condition.budget_us >= LATENCY_LIMIT_MS * 1_000:
+    if found * condition.budget_us >= LATENCY_LIMIT_MS * 1_000:
         raise ValueError("less than 1h of durations: longer calls are counted as 1h, so this could never fire")
-    return share
+    return found
 
 
 def factor(value: object) -> float | None:
@@ -124,10 +123,10 @@ def burn_factor(condition: BurnRate, value: object) -> float:
         raise ValueError("a factor such as 14.4")
     allowed = allowed_ratio(condition.objective)
     if Decimal(repr(found)) * allowed >= 1:
-        share = (1 - 1 / Decimal(repr(found))) * 100
+        least = (1 - 1 / Decimal(repr(found))) * 100
         raise ValueError(
             f"less than {float(1 / allowed):.4g}: at an objective of {condition.objective * 100:.6g}% that is the burn "
-            f"rate of a total outage, so this could never fire ({found:g} needs an objective above {float(share):.4g}%)"
+            f"rate of a total outage, so this could never fire ({found:g} needs an objective above {float(least):.4g}%)"
         )
     return found
 

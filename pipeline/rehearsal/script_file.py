@@ -12,13 +12,13 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from pipeline import rules_values as values
 from pipeline.core.alert_state import Phase
-from pipeline.core.rules import ErrorSeverity, Rule
+from pipeline.core.rules import DAY_MS, ErrorSeverity, Rule
 from pipeline.core.series import Series
 from pipeline.errors import FatalError
 from pipeline.rehearsal.script import Expected, Outcome, Script, Traffic
 from pipeline.rehearsal.yaml_keys import Keys
 from pipeline.rules_file import DEFAULTS, PRESET, RulesFileError, load_rules, parse_yaml, read_rules
-from pipeline.rules_thresholds import ratio
+from pipeline.rules_thresholds import share
 from pipeline.rules_words import Problem, describe
 from pipeline.settings import Settings, window_ms
 
@@ -34,7 +34,6 @@ _EXAMPLE = "{from: 0s, every: 1s, for: 5m, service: checkout, operation: pay, fa
 _PART = r"\d+(?:\.\d+)?(?:ms|s|m|h)"
 _PARTS, _MOMENT = re.compile(_PART), re.compile(rf"(?:{_PART})+")
 _MOST_EVENTS = 5_000_000
-DAY_MS = 86_400_000
 
 
 def load_script(path: Path, settings: Settings) -> Script:
@@ -184,10 +183,7 @@ def _length_ms(value: object) -> int:
 
 
 def _share(value: object) -> Fraction:
-    found = ratio(value)
-    if found is None or found > 1:
-        raise ValueError("a percentage such as 3%, or a ratio from 0 to 1 such as 0.03")
-    return Fraction(repr(found))
+    return Fraction(repr(share(value, 3)))
 
 
 def _expected(keys: Keys, rules: Sequence[Rule], settings: Settings) -> Expected:
