@@ -238,7 +238,9 @@ class Aggregator:
 
     def _marks(self, checkpoints: Mapping[TP, Checkpoint]) -> list[Mark]:
         return [
-            _mark(self._settings.epoch_of(tp.topic), source_name(tp), checkpoint.progress, idle=self._idle[tp].is_idle)
+            checkpoint.progress.mark(
+                source_name(tp), epoch=self._settings.epoch_of(tp.topic), idle=self._idle[tp].is_idle
+            )
             for tp, checkpoint in checkpoints.items()
             if tp.topic != self._topics.samples  # samples have no panes yet
         ]
@@ -247,18 +249,3 @@ class Aggregator:
 def source_name(tp: TP) -> str:
     """Return the name of a source partition: ``events.operations-3``."""
     return f"{tp.topic}-{tp.partition}"
-
-
-def _mark(epoch: int, source: str, progress: Progress, *, idle: bool) -> Mark:
-    return Mark(
-        epoch=epoch,
-        source=source,
-        position=progress.position,
-        watermark_ms=progress.watermark_ms,
-        closed_through_ms=progress.closed_through_ms,
-        idle=idle,
-        operations=progress.operations,
-        errors=progress.errors,
-        late=progress.late,
-        dead=progress.dead,
-    )

@@ -15,6 +15,7 @@ from pipeline.core.columns import Columns
 from pipeline.core.dead_limit import DeadRun
 from pipeline.core.pane import Pane, PartSnapshot
 from pipeline.core.pane_rows import SeriesLimits
+from pipeline.core.records import Mark
 from pipeline.core.series import Series
 
 Int64s = npt.NDArray[np.int64]
@@ -45,6 +46,21 @@ class Progress:
     late: int = 0
     dead: int = 0
     run: DeadRun = DeadRun()  # noqa: RUF009 - frozen
+
+    def mark(self, source: str, *, epoch: int, idle: bool) -> Mark:
+        """Return what is told of it under the source's name."""
+        return Mark(
+            epoch=epoch,
+            source=source,
+            position=self.position,
+            watermark_ms=self.watermark_ms,
+            closed_through_ms=self.closed_through_ms,
+            idle=idle,
+            operations=self.operations,
+            errors=self.errors,
+            late=self.late,
+            dead=self.dead,
+        )
 
 
 @dataclass(frozen=True, slots=True)

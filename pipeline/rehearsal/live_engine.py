@@ -20,7 +20,7 @@ from pipeline.core.closed_pane import ClosedKey
 from pipeline.core.columns import Columns
 from pipeline.core.pane import PartSnapshot
 from pipeline.core.pane_rows import SeriesLimits
-from pipeline.core.records import Mark, Marks, Signal, Snapshot
+from pipeline.core.records import Marks, Signal, Snapshot
 from pipeline.core.rules import Rule
 from pipeline.core.series import Series
 from pipeline.core.source import Progress, SourcePartition, TimeRules
@@ -117,7 +117,7 @@ class LiveEngine:
             for start_ms, pane in source.partition.panes.items():
                 for part in pane.snapshots(self.series, everything=False):
                     self._snapshot(name, start_ms, part, final=False)
-            marks.append(_mark(name, source))
+            marks.append(source.partition.progress.mark(name, epoch=_EPOCH, idle=source.idle.is_idle))
         self._engine.on_marks(Marks("rehearsal", now_ms, marks), self._next_offset())
 
     def _snapshot(self, name: str, start_ms: int, part: PartSnapshot, *, final: bool) -> None:
@@ -170,19 +170,3 @@ class LiveEngine:
             self._engine.closed(pane)
         for key in self._engine.expired():
             del self._table[key]
-
-
-def _mark(name: str, source: _Source) -> Mark:
-    progress = source.partition.progress
-    return Mark(
-        epoch=_EPOCH,
-        source=name,
-        position=progress.position,
-        watermark_ms=progress.watermark_ms,
-        closed_through_ms=progress.closed_through_ms,
-        idle=source.idle.is_idle,
-        operations=progress.operations,
-        errors=progress.errors,
-        late=progress.late,
-        dead=progress.dead,
-    )
