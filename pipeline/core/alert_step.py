@@ -9,7 +9,7 @@ from pipeline.core.alert_notice import notice, owed
 from pipeline.core.alert_reasons import Reason
 from pipeline.core.alert_rules import HIDDEN_BY, CompiledRules
 from pipeline.core.alert_state import ACTIVE, FIRED, AlertState, AlertStates, Key, SignalMarks
-from pipeline.core.alert_transition import Evaluation, Transition, advance, retire, withheld
+from pipeline.core.alert_transition import Evaluation, Transition, advance, kept, retire
 from pipeline.core.measures.figures import Figures
 from pipeline.core.rules import Rule, Severity, rank
 from pipeline.core.series import Series
@@ -81,7 +81,7 @@ class Step:
         """Note what is not decided; it is said once."""
         key = (rule.name, series)
         if self.states.withheld.get(key) is not reason:
-            self.evaluation.decisions.append(withheld(rule, series, self.look, reason))
+            self.evaluation.decisions.append(kept(rule, series, self.look, reason))
         self.evaluation.withheld[key] = reason
 
     def _told_late(self, rule: Rule, series: Series, state: AlertState) -> Change | None:

@@ -95,7 +95,9 @@ def last_decision(state: AlertState) -> Decision | None:
     )
 
 
-def kept(rule: Rule, series: Series, look: Look, reason: Reason, value: float | None, samples: int) -> Decision:
+def kept(
+    rule: Rule, series: Series, look: Look, reason: Reason, value: float | None = None, samples: int | None = None
+) -> Decision:
     """Return the decision to change nothing although something was seen; `value` in the condition's own unit."""
     return Decision(
         rule=rule.name,
@@ -105,17 +107,6 @@ def kept(rule: Rule, series: Series, look: Look, reason: Reason, value: float | 
         reason=reason,
         value=None if value is None else value / shape_of(rule.condition).scale,
         samples=samples,
-    )
-
-
-def withheld(rule: Rule, series: Series, look: Look, reason: Reason) -> Decision:
-    """Return the decision to change nothing because there is too little to see."""
-    return Decision(
-        rule=rule.name,
-        series=series,
-        step_end_ms=look.step_end_ms,
-        decided=look.decided,
-        reason=reason,
     )
 
 
