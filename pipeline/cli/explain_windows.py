@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipeline.core.conditions import OfErrors
+from pipeline.core.measures.figures import GRAVER
+from pipeline.core.measures.percentiles import whole_us
 from pipeline.core.rules import (
     Budget,
     BurnRate,
     Condition,
     ErrorCount,
     ErrorRate,
-    ErrorsPerSecond,
     ResponseTime,
     Rule,
     SlowOperations,
@@ -20,11 +22,6 @@ from pipeline.core.rules import (
 
 Window = Mapping[str, float | None]
 _QUANTILES = {0.5: "p50_ms", 0.95: "p95_ms", 0.99: "p99_ms", 0.999: "p999_ms"}
-_GRAVER = {
-    "warning": ("errors_warning", "errors_error", "errors_critical"),
-    "error": ("errors_error", "errors_critical"),
-    "critical": ("errors_critical",),
-}
 _US_IN_MS = 1_000
 
 
@@ -34,8 +31,7 @@ class UnsaidError(Exception):
 
 def samples_of(rule: Rule, window: Window) -> int:
     """Return how many events a rule's value was taken over."""
-    of_errors = isinstance(rule.condition, ErrorCount | ErrorsPerSecond)
-    return round(_number(window, "error_events" if of_errors else "events"))
+    return round(_number(window, "error_events" if isinstance(rule.condition, OfErrors) else "events"))
 
 
 def value_of(
@@ -51,8 +47,7 @@ def value_of(
         return rate if rate is None or isinstance(condition, ErrorRate) else 1 - rate
     if isinstance(condition, ResponseTime | Budget):
         duration_ms = _duration_ms(condition, window)
-        whole_us = condition.budget_us if isinstance(condition, Budget) else 1
-        return None if duration_ms is None else duration_ms * _US_IN_MS / whole_us
+        return None if duration_ms is None else duration_ms * _US_IN_MS / whole_us(condition)
     if isinstance(condition, SlowOperations) and condition.slow_from_us == slow_threshold_ms * _US_IN_MS:
         return window["slow_per_minute"]
     if isinstance(condition, BurnRate):
@@ -63,8 +58,8 @@ def value_of(
 def _count(condition: Condition, window: Window, seconds: float) -> float:
     if isinstance(condition, Throughput):
         return _number(window, "calls") / seconds
-    if isinstance(condition, ErrorCount | ErrorsPerSecond):
-        errors = sum(_number(window, column) for column in _GRAVER[condition.least])
+    if isinstance(condition, OfErrors):
+        errors = sum(_number(window, column) for column in GRAVER[condition.least])
         return errors if isinstance(condition, ErrorCount) else errors / seconds
     raise UnsaidError
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.core.conditions import OfErrors
 from pipeline.core.measures.burn import limits
 from pipeline.core.measures.wilson import wilson_bounds
-from pipeline.core.rules import BurnRate, ErrorCount, ErrorRate, ErrorsPerSecond, Rule, SuccessRate
+from pipeline.core.rules import BurnRate, ErrorCount, ErrorRate, Rule, SuccessRate
 
 _MOST_CALLS = 10**15
 
@@ -29,7 +30,7 @@ def one_error(rule: Rule, window_ms: int) -> OneError | None:
     are meant to fire on one, and durations do not fail.)
     """
     limit = rule.thresholds[0].value
-    if isinstance(rule.condition, ErrorCount | ErrorsPerSecond):
+    if isinstance(rule.condition, OfErrors):
         value = 1 if isinstance(rule.condition, ErrorCount) else 1_000 / window_ms
         return OneError(0, None) if value > limit and rule.min_samples <= 1 else None
     if isinstance(rule.condition, BurnRate):

@@ -20,7 +20,7 @@ Bools = npt.NDArray[np.bool_]
 
 SECOND_MS = 1_000
 MINUTE_MS = 60_000
-_GRAVER: dict[ErrorSeverity, tuple[str, ...]] = {
+GRAVER: dict[ErrorSeverity, tuple[str, ...]] = {
     "warning": ("errors_warning", "errors_error", "errors_critical"),
     "error": ("errors_error", "errors_critical"),
     "critical": ("errors_critical",),
@@ -101,7 +101,7 @@ class Figures:
 
     def errors(self, least: ErrorSeverity) -> Int64s:
         """Return the error events of a severity or graver, by weight, shape (rows,)."""
-        return self.once(("errors", least), lambda: np.sum([self.count(one) for one in _GRAVER[least]], axis=0))
+        return self.once(("errors", least), lambda: np.sum([self.count(one) for one in GRAVER[least]], axis=0))
 
     def judged(self) -> Int64s:
         """Return the calls that are in the rates, shape (rows,): all that were not cancelled."""
