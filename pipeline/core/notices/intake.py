@@ -8,9 +8,8 @@ from pipeline.core.notices.book import Book
 from pipeline.core.notices.groups import ON, Group, Known, Member, graver, group_key, labels_of, short_hash
 from pipeline.core.notices.plan import Plan, Route
 from pipeline.core.notices.suppression import Suppression, Why
+from pipeline.core.rules import DAY_MS
 from schemas.structs import Alert
-
-DAY_MS = 86_400_000
 
 
 def take(book: Book, plan: Plan, alert: Alert, said_ms: int, now_ms: int) -> list[Suppression]:

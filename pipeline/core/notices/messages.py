@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
 from pipeline.core.notices.delivery import Delivery
@@ -39,44 +41,43 @@ def messages(group: Group, route: Route, look: Look, now_ms: int, *, again: bool
     kind: Kind = "repeat" if again else "firing" if on else "resolved"
     channels = route.channels if again else dict.fromkeys((*route.channels, *group.channels))
     severity = _gravest(on) if on else group.gravest
-    return [
-        Delivery(
-            channel=channel,
-            made_ms=now_ms,
-            notification=Notification(
-                key=short_hash(group.id, group.number + 1, channel),
-                group=group.id,
-                kind=kind,
-                severity=severity,
-                title=title_of(alerts, group.labels),
-                alerts=tuple(alerts[:LISTED]),
-                omitted=max(0, len(alerts) - LISTED),
-            ),
-        )
-        for channel in channels
-    ]
+    keys = {channel: short_hash(group.id, group.number + 1, channel) for channel in channels}
+    return _deliveries(group, alerts, keys, kind, severity, now_ms)
 
 
 def acknowledgements(group: Group, look: Look, order: Acknowledgement, now_ms: int) -> list[Delivery]:
     """Return the message that somebody looks after the group, for each of the channels that were told of it."""
     alerts = in_order(look.standing)
     comment = f": {order.comment}" if order.comment else ""
+    text = f"{order.author} looks after it until {moment(order.ends_ms)}{comment}"
+    said = (group.id, group.number, "acknowledged", name_of(order))
+    keys = {channel: short_hash(*said, channel) for channel in group.channels}
+    return _deliveries(group, alerts, keys, "acknowledged", _gravest(alerts), now_ms, text)
+
+
+def _deliveries(
+    group: Group,
+    alerts: list[Alert],
+    keys: dict[str, str],
+    kind: Kind,
+    severity: AlertSeverity,
+    now_ms: int,
+    text: str = "",
+) -> list[Delivery]:
+    """Return a message about these alerts, in their order, for each channel under its key."""
+    message = Notification(
+        key="",
+        group=group.id,
+        kind=kind,
+        severity=severity,
+        title=title_of(alerts, group.labels),
+        alerts=tuple(alerts[:LISTED]),
+        omitted=max(0, len(alerts) - LISTED),
+        text=text,
+    )
     return [
-        Delivery(
-            channel=channel,
-            made_ms=now_ms,
-            notification=Notification(
-                key=short_hash(group.id, group.number, "acknowledged", name_of(order), channel),
-                group=group.id,
-                kind="acknowledged",
-                severity=_gravest(alerts),
-                title=title_of(alerts, group.labels),
-                alerts=tuple(alerts[:LISTED]),
-                omitted=max(0, len(alerts) - LISTED),
-                text=f"{order.author} looks after it until {moment(order.ends_ms)}{comment}",
-            ),
-        )
-        for channel in group.channels
+        Delivery(channel=channel, made_ms=now_ms, notification=replace(message, key=key))
+        for channel, key in keys.items()
     ]
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from schemas.structs import Alert, AlertSeverity
+from schemas.structs import Alert, AlertSeverity, NoticeKind
 
-Kind = Literal["firing", "resolved", "repeat", "acknowledged", "test", "custom", "heartbeat"]
+Kind = NoticeKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
