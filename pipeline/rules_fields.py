@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TypeVar, cast
+from typing import cast
 
 from ruamel.yaml.comments import CommentedMap
 
@@ -27,8 +27,7 @@ from pipeline.rules_conditions import default_window, kept_window
 from pipeline.rules_recovery import read_recovery
 from pipeline.rules_types import KEYS, NOT_YET, TYPES
 from pipeline.rules_words import Problem, describe, likeliest, unknown_word
-
-_Value = TypeVar("_Value")
+from pipeline.yaml_mapping import YamlMapping
 
 _MATCH_KEYS = {
     "operation": ("environment", "service", "operation"),
@@ -44,36 +43,22 @@ def read_rule(fields: CommentedMap, line: int, windows: Sequence[str]) -> tuple[
     return (None if reader.problems else rule), reader.problems
 
 
-class _RuleReader:
+class _RuleReader(YamlMapping):
     """Reads the keys of one rule and gathers what is wrong with them."""
 
     def __init__(self, fields: CommentedMap, line: int, windows: Sequence[str]) -> None:
-        self.fields = fields
-        self.line = line
+        super().__init__(fields, line, [])
         self.windows = windows
-        self.problems: list[Problem] = []
         self.type = ""
         self.group_by: GroupBy = "operation"
         self.window = default_window(windows)
 
-    def __contains__(self, key: str) -> bool:
-        return key in self.fields
-
     def problem(self, key: str, text: str, *, within: CommentedMap | None = None) -> None:
         """Note a mistake at a key of the rule, or of a mapping in it."""
-        fields = self.fields if within is None else within
-        line = fields.lc.key(key)[0] + 1 if key in fields else self.line
-        self.problems.append(Problem(line, text))
-
-    def take(self, key: str, read: Callable[[object], _Value], default: _Value) -> _Value:
-        """Return what a key says, or the default where it is absent or wrong."""
-        if key not in self.fields:
-            return default
-        try:
-            return read(self.fields[key])
-        except ValueError as error:
-            self.problem(key, f"{key}: found {describe(self.fields[key])}; allowed: {error}")
-            return default
+        if within is None:
+            super().problem(key, text)
+        else:
+            YamlMapping(within, self.line, self.problems).problem(key, text)
 
     def rule(self) -> Rule | None:
         """Return the rule; what stands in it after a mistake means nothing."""
@@ -105,7 +90,7 @@ class _RuleReader:
             message=self.take("message", values.message, ""),
             runbook=self.take("runbook", values.runbook, ""),
         )
-        if self.fields.get("on_time") is False and waits_for_watermark(rule):
+        if self.mapping.get("on_time") is False and waits_for_watermark(rule):
             self.problem("on_time", "on_time: found false; allowed: true: a window that is not full yet is always low")
         return rule
 
@@ -115,25 +100,25 @@ class _RuleReader:
         Returns whether it is there.
         """
         known = KEYS.get(self.type, ())
-        misspelt = any(likeliest(other, [key]) for other in self.fields if other not in known)
-        if key not in self.fields and not misspelt:
+        misspelt = any(likeliest(other, [key]) for other in self.mapping if other not in known)
+        if key not in self.mapping and not misspelt:
             self.problem(key, f"{key} is missing" + (f"; for example {key}: {example}" if example else ""))
-        return key in self.fields
+        return key in self.mapping
 
     def _known_type(self) -> bool:
-        if "type" not in self.fields:
+        if "type" not in self.mapping:
             self.problem("type", f"type is missing; allowed: {', '.join(KEYS)}")
             return False
-        self.type = str(self.fields["type"])
+        self.type = str(self.mapping["type"])
         if self.type in NOT_YET:
             self.problem("type", f"type {self.type} can't be used yet: {NOT_YET[self.type]}")
         elif self.type not in KEYS:
-            self.problem("type", unknown_word("type", self.fields["type"], KEYS))
+            self.problem("type", unknown_word("type", self.mapping["type"], KEYS))
         return self.type in KEYS
 
     def _refuse_other_keys(self) -> None:
         allowed = KEYS[self.type]
-        for key in self.fields:
+        for key in self.mapping:
             types = [kind for kind, keys in KEYS.items() if key in keys]
             if not types:
                 self.problem(key, unknown_word("key", key, allowed))
@@ -150,8 +135,8 @@ class _RuleReader:
         return self.take("window", kept_window(self.windows), default_window(self.windows, TYPES[self.type].window))
 
     def _mapping(self, key: str, example: str) -> CommentedMap:
-        found = self.fields.get(key, CommentedMap())
-        if isinstance(found, CommentedMap) and (found or key not in self.fields):
+        found = self.mapping.get(key, CommentedMap())
+        if isinstance(found, CommentedMap) and (found or key not in self.mapping):
             return found
         self.problem(key, f"{key}: found {describe(found)}; allowed: a mapping such as {example}")
         return CommentedMap()
@@ -168,7 +153,7 @@ class _RuleReader:
                 found[key] = values.globs(value)
             except ValueError as error:
                 self.problem(key, f"match {key}: found {describe(value)}; allowed: {error}", within=mapping)
-        if mapping and self.type == "absence" and "expect" in self.fields:
+        if mapping and self.type == "absence" and "expect" in self.mapping:
             self.problem("match", "match and expect exclude each other: the series that expect names are all there are")
         return Match(**found)
 
@@ -186,8 +171,8 @@ class _RuleReader:
         return DEFAULT_KEEP_FIRING_MS if "keep_firing" in KEYS[self.type] else 0
 
     def _recovery(self, condition: Condition, thresholds: tuple[Threshold, ...]) -> tuple[Threshold, ...]:
-        given, read = self.fields.get("recovery"), TYPES[self.type].threshold
-        if "recovery" not in self.fields or not thresholds or read is None:
+        given, read = self.mapping.get("recovery"), TYPES[self.type].threshold
+        if "recovery" not in self.mapping or not thresholds or read is None:
             return ()
         below = shape_of(condition).comparison == "<"
         found, mistakes = read_recovery(given, thresholds, lambda value: read(condition, value), below=below)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Iterable
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -11,9 +10,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.core.notices.matching import Matcher
 from pipeline.errors import FatalError
-from pipeline.rules_words import Problem, describe, unknown_word
-
-_Value = TypeVar("_Value")
+from pipeline.rules_words import Problem, describe
+from pipeline.yaml_mapping import YamlMapping
 
 
 class NotificationsFileError(FatalError):
@@ -38,44 +36,8 @@ def parse_yaml(text: str, file: str) -> object:
         raise NotificationsFileError(file, [Problem(1, f"not valid YAML: {str(error).splitlines()[0]}")]) from None
 
 
-class Fields:
-    """One mapping of the file. What is wrong in it is added to `problems`, and the default stands in for it."""
-
-    def __init__(self, mapping: CommentedMap, line: int, problems: list[Problem]) -> None:
-        self.mapping = mapping
-        self.line = line
-        self.problems = problems
-
-    def __contains__(self, key: object) -> bool:
-        return key in self.mapping
-
-    def problem(self, key: str, text: str) -> None:
-        """Note a mistake at a key."""
-        line = self.mapping.lc.key(key)[0] + 1 if key in self.mapping else self.line
-        self.problems.append(Problem(line, text))
-
-    def only(self, allowed: Iterable[str]) -> None:
-        """Note every key that is not allowed."""
-        allowed = list(allowed)
-        for key in self.mapping:
-            if key not in allowed:
-                self.problem(key, unknown_word("key", key, allowed))
-
-    def need(self, key: str, example: str) -> bool:
-        """Note a key that is missing."""
-        if key not in self.mapping:
-            self.problem(key, f"{key} is missing; for example {key}: {example}")
-        return key in self.mapping
-
-    def take(self, key: str, read: Callable[[object], _Value], default: _Value) -> _Value:
-        """Return what a key says, or the default where it is absent or wrong."""
-        if key not in self.mapping:
-            return default
-        try:
-            return read(self.mapping[key])
-        except ValueError as error:
-            self.problem(key, f"{key}: found {describe(self.mapping[key])}; allowed: {error}")
-            return default
+class Fields(YamlMapping):
+    """One mapping of the notifications file."""
 
     def matchers(self, key: str) -> tuple[Matcher, ...]:
         """Return the matchers under a key, none where it is absent."""

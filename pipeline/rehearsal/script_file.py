@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
@@ -16,11 +16,11 @@ from pipeline.core.rules import DAY_MS, ErrorSeverity, Rule
 from pipeline.core.series import Series
 from pipeline.errors import FatalError
 from pipeline.rehearsal.script import Expected, Outcome, Script, Traffic
-from pipeline.rehearsal.yaml_keys import Keys
 from pipeline.rules_file import DEFAULTS, PRESET, RulesFileError, load_rules, parse_yaml, read_rules
 from pipeline.rules_thresholds import share
 from pipeline.rules_words import Problem, describe
 from pipeline.settings import Settings, window_ms
+from pipeline.yaml_mapping import YamlMapping
 
 WHAT = "test of rules"
 _KEYS = ("rules", "windows", "events", "expect", "only", "until")
@@ -34,6 +34,7 @@ _EXAMPLE = "{from: 0s, every: 1s, for: 5m, service: checkout, operation: pay, fa
 _PART = r"\d+(?:\.\d+)?(?:ms|s|m|h)"
 _PARTS, _MOMENT = re.compile(_PART), re.compile(rf"(?:{_PART})+")
 _MOST_EVENTS = 5_000_000
+_Value = TypeVar("_Value")
 
 
 def load_script(path: Path, settings: Settings) -> Script:
@@ -53,14 +54,14 @@ def parse_script(text: str, path: Path, settings: Settings) -> Script:
             str(path), [Problem(1, f"found {describe(document)}; allowed: a mapping of {', '.join(_KEYS)}")], WHAT
         )
     problems: list[Problem] = []
-    keys = Keys(document, 1, problems, "test")
-    keys.refuse_others(_KEYS)
+    keys = YamlMapping(document, 1, problems)
+    keys.only(_KEYS, "test key")
     windows = keys.take("windows", lambda value: _windows(value, settings), settings.windows)
-    rules = _rules(keys, windows, path, problems)
-    traffic = tuple(_traffic(one) for one in _mappings(keys, "events", _EXAMPLE, problems, "event"))
+    rules = _rules(keys, windows, path)
+    traffic = tuple(_traffic(one) for one in _mappings(keys, "events", _EXAMPLE))
     expected = tuple(
         _expected(one, rules, settings)
-        for one in _mappings(keys, "expect", "{at: 3m, rule: error-rate, state: firing}", problems, "expect")
+        for one in _mappings(keys, "expect", "{at: 3m, rule: error-rate, state: firing}")
     )
     _refuse_too_much(keys, traffic)
     last_ms = max([one.end_ms for one in traffic] + [one.at_ms + one.within_ms for one in expected], default=0)
@@ -92,11 +93,11 @@ def _windows(value: object, settings: Settings) -> tuple[str, ...]:
     return tuple(str(one) for one in value)
 
 
-def _rules(keys: Keys, windows: Sequence[str], path: Path, problems: list[Problem]) -> list[Rule]:
+def _rules(keys: YamlMapping, windows: Sequence[str], path: Path) -> list[Rule]:
     found = keys.mapping.get("rules")
     if isinstance(found, CommentedSeq):
         rules, wrong = read_rules(found, windows)
-        problems += wrong
+        keys.problems += wrong
         return rules
     if found == DEFAULTS:
         return load_rules(None, windows)
@@ -108,7 +109,7 @@ def _rules(keys: Keys, windows: Sequence[str], path: Path, problems: list[Proble
     return []
 
 
-def _mappings(keys: Keys, key: str, example: str, problems: list[Problem], what: str) -> Iterator[Keys]:
+def _mappings(keys: YamlMapping, key: str, example: str) -> Iterator[YamlMapping]:
     items = keys.mapping.get(key)
     if not isinstance(items, CommentedSeq):
         keys.problem(key, f"{key}: found {describe(items)}; allowed: a list, of which one is {example}")
@@ -116,29 +117,29 @@ def _mappings(keys: Keys, key: str, example: str, problems: list[Problem], what:
     for number, item in enumerate(items):
         line = items.lc.item(number)[0] + 1
         if isinstance(item, CommentedMap):
-            yield Keys(item, line, problems, what)
+            yield YamlMapping(item, line, keys.problems)
         else:
-            problems.append(Problem(line, f"{key}: found {describe(item)}; allowed: for example {example}"))
+            keys.problems.append(Problem(line, f"{key}: found {describe(item)}; allowed: for example {example}"))
 
 
-def _traffic(keys: Keys) -> Traffic:
-    keys.refuse_others(_EVENT_KEYS)
+def _traffic(keys: YamlMapping) -> Traffic:
+    keys.only(_EVENT_KEYS, "event key")
     from_ms = keys.take("from", moment_ms, 0)
     every_ms, for_ms = keys.take("every", _length_ms, 1_000), 1
-    if "at" in keys.mapping:
+    if "at" in keys:
         from_ms = keys.take("at", moment_ms, 0)
         for key in ("from", "every", "for"):
-            if key in keys.mapping:
+            if key in keys:
                 keys.problem(key, f"at and {key} exclude each other: at is one instant")
     else:
-        for_ms = keys.need("for", _length_ms, 1, "5m")
+        for_ms = _needed(keys, "for", _length_ms, 1, "5m")
     error = keys.take("error", values.one_of("warning", "error", "critical"), "")
     for key in ("duration", "failed", "cancelled", "outcome"):
-        if error and key in keys.mapping:
+        if error and key in keys:
             keys.problem(key, f"error and {key} exclude each other: an error event has no {key}")
     failed, cancelled = keys.take("failed", _share, Fraction(0)), keys.take("cancelled", _share, Fraction(0))
     return Traffic(
-        series=_series(keys, of_error="error" in keys.mapping),
+        series=_series(keys, of_error="error" in keys),
         from_ms=from_ms,
         every_ms=every_ms,
         end_ms=from_ms + for_ms,
@@ -151,12 +152,17 @@ def _traffic(keys: Keys) -> Traffic:
     )
 
 
-def _series(keys: Keys, *, of_error: bool) -> Series:
+def _series(keys: YamlMapping, *, of_error: bool) -> Series:
     environment = keys.take("environment", _name, "prod")
-    service = keys.need("service", _name, "", "checkout")
+    service = _needed(keys, "service", _name, "", "checkout")
     if of_error:
         return Series(environment, service, keys.take("operation", _name, ""))
-    return Series(environment, service, keys.need("operation", _name, "", "pay"))
+    return Series(environment, service, _needed(keys, "operation", _name, "", "pay"))
+
+
+def _needed(keys: YamlMapping, key: str, read: Callable[[object], _Value], default: _Value, example: str) -> _Value:
+    keys.need(key, example)
+    return keys.take(key, read, default)
 
 
 def _name(value: object) -> str:
@@ -186,14 +192,14 @@ def _share(value: object) -> Fraction:
     return Fraction(repr(share(value, 3)))
 
 
-def _expected(keys: Keys, rules: Sequence[Rule], settings: Settings) -> Expected:
-    keys.refuse_others(_EXPECT_KEYS)
-    rule = keys.need("rule", _name, "", "error-rate")
+def _expected(keys: YamlMapping, rules: Sequence[Rule], settings: Settings) -> Expected:
+    keys.only(_EXPECT_KEYS, "expect key")
+    rule = _needed(keys, "rule", _name, "", "error-rate")
     named = [one for one in rules if one.name == rule]
     if rules and rule and not named:
         keys.problem("rule", f"rule: found {describe(rule)}; allowed: {', '.join(one.name for one in rules)}")
     within_ms = keys.take("within", moment_ms, 0)
-    at_ms, pane_ms = keys.need("at", moment_ms, 0, "3m"), settings.pane_seconds * 1000
+    at_ms, pane_ms = _needed(keys, "at", moment_ms, 0, "3m"), settings.pane_seconds * 1000
     if at_ms % pane_ms and not within_ms and named and named[0].type != "critical_error":
         keys.problem(
             "at",
@@ -205,15 +211,15 @@ def _expected(keys: Keys, rules: Sequence[Rule], settings: Settings) -> Expected
         line=keys.line,
         at_ms=at_ms,
         rule=rule,
-        series=keys.need("series", _name, "", "prod/checkout/pay"),
-        state=cast(Phase, keys.need("state", _PHASES, "firing", "firing")),
+        series=_needed(keys, "series", _name, "", "prod/checkout/pay"),
+        state=cast(Phase, _needed(keys, "state", _PHASES, "firing", "firing")),
         severity=severity,
         notify=keys.take("notify", values.flag, None),
         within_ms=within_ms,
     )
 
 
-def _refuse_too_much(keys: Keys, traffic: Sequence[Traffic]) -> None:
+def _refuse_too_much(keys: YamlMapping, traffic: Sequence[Traffic]) -> None:
     """Note a script that would take minutes or all of the memory."""
     if max((one.end_ms for one in traffic), default=0) > DAY_MS:
         keys.problem("events", "events: more than a day; allowed: at most 24h")

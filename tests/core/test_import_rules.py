@@ -23,6 +23,7 @@ FOUNDATION = {
     "rule_control",
 }
 RULES_FILE = {
+    "yaml_mapping",
     "rules_file",
     "rules_fields",
     "rules_types",
