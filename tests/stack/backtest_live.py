@@ -61,13 +61,13 @@ CRITICAL_S = (200, 205, 601, 602)
 
 
 def happenings(seed: int) -> Iterator[tuple[int, str, int, dict[str, Any]]]:
-    """Second of arrival, topic, partition and event: up to 1.5 s old, and not in order."""
+    """Second of arrival, topic, partition and event: up to 2 s old, and not in order."""
     chance = random.Random(seed)
     for second in range(LASTS_S):
         for number in range(6):
             event = called(second, number)
             if event is not None:
-                at_ms = BEGIN_MS + second * 1_000 - chance.randrange(500) + chance.randrange(500)
+                at_ms = BEGIN_MS + second * 1_000 - chance.randrange(1_000) + chance.randrange(900)
                 yield second + 1, "events.operations", number % 2, {**event, "timestamp_ms": at_ms}
         if second in CRITICAL_S or second % 45 == 7:
             severity = "critical" if second in CRITICAL_S else "error"
