@@ -74,17 +74,11 @@ def _print_chat(line: str) -> None:
     out.print(escape(line), style="cyan", soft_wrap=True)
 
 
-def _ignore(line: str) -> None:
-    del line
-
-
 class _Run:
     """One run of the demo and how it ended."""
 
     def __init__(self, started: Servers, window: str, rate: float, seconds: float | None, notices: Notices) -> None:
-        self.chat = Chat(
-            lambda line: None if out.is_terminal else out.print(escape(line), style="cyan", soft_wrap=True)
-        )
+        self.chat = Chat(lambda line: None if out.is_terminal else _print_chat(line))
         self.show = Show(started.settings, window, rate, out, notices, self.chat)
         self.outcome: Outcome | None = None
         self._started = started
