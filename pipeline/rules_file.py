@@ -8,14 +8,13 @@ from importlib.resources import files
 from itertools import takewhile
 from pathlib import Path
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.core.rules import Rule
 from pipeline.errors import FatalError
 from pipeline.rules_fields import read_rule
 from pipeline.rules_words import Problem, describe, unknown_word
+from pipeline.yaml_file import YamlFileError, parse_yaml
 
 DEFAULT_FILE = "default_rules.yaml"
 PRESETS_FOLDER = "presets"
@@ -24,17 +23,6 @@ PRESET = "preset:"
 """What PIPELINE_RULES begins with where it names no file but presets, joined by +."""
 
 _EXAMPLE = "a rules file is `rules:` with a list under it, of which each has name, type and severities"
-
-
-class RulesFileError(FatalError):
-    """A rules file (or `what` else has rules in it) that can't be used: all mistakes, each as ``file:line: text``."""
-
-    def __init__(self, file: str, problems: Iterable[Problem], what: str = "rules file") -> None:
-        self.file = file
-        self.problems = sorted(problems)
-        lines = "\n".join(f"{file}:{problem.line}: {problem.text}" for problem in self.problems)
-        count = len(self.problems)
-        super().__init__(f"{lines}\n{count} mistake{'s' if count > 1 else ''} in the {what}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +43,7 @@ class WrittenRule:
 def load_rules(path: Path | None, windows: Sequence[str]) -> list[Rule]:
     """Return the rules in a file that are enabled, or in presets (``preset:NAME+NAME``); the default rules for None.
 
-    `windows` are the windows that the pipeline keeps. Raises RulesFileError with all mistakes at once, and FatalError
+    `windows` are the windows that the pipeline keeps. Raises YamlFileError with all mistakes at once, and FatalError
     if the file can't be read. Default rules that name a window that is not kept are left out.
     """
     return _enabled(load_written(path, windows))
@@ -110,7 +98,7 @@ def _of_preset(name: str, windows: Sequence[str]) -> list[WrittenRule]:
 
 
 def parse_rules(text: str, file: str, windows: Sequence[str]) -> list[Rule]:
-    """Return the enabled rules in YAML text; `file` is for messages. Raises RulesFileError."""
+    """Return the enabled rules in YAML text; `file` is for messages. Raises YamlFileError."""
     return _enabled(_parse(text, file, windows, kept_only=False))
 
 
@@ -118,7 +106,7 @@ def _parse(text: str, file: str, windows: Sequence[str], *, kept_only: bool) -> 
     items, problems = _items(parse_yaml(text, file), file)
     rules, found = _read(items, file, windows, kept_only=kept_only)
     if problems + found:
-        raise RulesFileError(file, problems + found)
+        raise YamlFileError(file, problems + found)
     return rules
 
 
@@ -160,23 +148,10 @@ def _taken(fields: CommentedMap, line: int, named: dict[object, int]) -> list[Pr
     return [Problem(fields.lc.key("name")[0] + 1, f"name {name!r} is taken by the rule in line {named[name]}")]
 
 
-def parse_yaml(text: str, file: str, what: str = "rules file") -> object:
-    """Return a YAML document with its lines; RulesFileError for what is not YAML."""
-    try:
-        return YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        # Only the first line says what is wrong; what may follow is about the library's settings.
-        why = str(error.problem or error.context).splitlines()[0]
-        raise RulesFileError(file, [Problem(mark.line + 1 if mark else 1, f"not valid YAML: {why}")], what) from None
-    except YAMLError as error:
-        raise RulesFileError(file, [Problem(1, f"not valid YAML: {str(error).splitlines()[0]}")], what) from None
-
-
 def _items(document: object, file: str) -> tuple[CommentedSeq, list[Problem]]:
     """Return the list of rules, and what else the file holds."""
     if not isinstance(document, CommentedMap):
-        raise RulesFileError(file, [Problem(1, f"found {describe(document)}; {_EXAMPLE}")])
+        raise YamlFileError(file, [Problem(1, f"found {describe(document)}; {_EXAMPLE}")])
     problems = [
         Problem(document.lc.key(key)[0] + 1, unknown_word("key", key, ["rules"])) for key in document if key != "rules"
     ]
@@ -185,5 +160,5 @@ def _items(document: object, file: str) -> tuple[CommentedSeq, list[Problem]]:
         if "rules" in document or not problems:
             line = document.lc.key("rules")[0] + 1 if "rules" in document else 1
             problems.append(Problem(line, f"rules: found {describe(items)}; {_EXAMPLE}"))
-        raise RulesFileError(file, problems)
+        raise YamlFileError(file, problems)
     return items, problems

@@ -15,10 +15,12 @@ from pipeline.core.notices.plan import CRITICAL_HIDES_MILDER, DEFAULT_GROUP_BY, 
 from pipeline.errors import FatalError
 from pipeline.notifier.channels.config import ChannelConfig
 from pipeline.notifier.channels_section import read_channel
-from pipeline.notifier.yaml_fields import Fields, NotificationsFileError, parse_yaml, words
+from pipeline.notifier.yaml_fields import Fields, words
 from pipeline.rules_values import duration_ms, flag, long_duration_ms, rule_name
 from pipeline.rules_words import Problem, describe
+from pipeline.yaml_file import YamlFileError, parse_yaml
 
+WHAT = "notifications file"
 _SECTIONS = ("channels", "routes", "inhibit", "maintenance", "old_after")
 _ROUTE = (
     *("name", "match", "channels", "continue", "group_by"),
@@ -37,7 +39,7 @@ class Notifications:
 
 
 def load_notifications(path: Path) -> Notifications:
-    """Return what a file says. Raises NotificationsFileError with all mistakes, FatalError if it can't be read."""
+    """Return what a file says. Raises YamlFileError with all mistakes, FatalError if it can't be read."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -46,10 +48,10 @@ def load_notifications(path: Path) -> Notifications:
 
 
 def parse_notifications(text: str, file: str) -> Notifications:
-    """Return what YAML text says; `file` is for messages. Raises NotificationsFileError."""
-    document = parse_yaml(text, file)
+    """Return what YAML text says; `file` is for messages. Raises YamlFileError."""
+    document = parse_yaml(text, file, WHAT)
     if not isinstance(document, CommentedMap):
-        raise NotificationsFileError(file, [Problem(1, f"found {describe(document)}; {_EXAMPLE}")])
+        raise YamlFileError(file, [Problem(1, f"found {describe(document)}; {_EXAMPLE}")], WHAT)
     problems: list[Problem] = []
     top = Fields(document, 1, problems)
     top.only(_SECTIONS)
@@ -63,7 +65,7 @@ def parse_notifications(text: str, file: str) -> Notifications:
         old_after_ms=top.take("old_after", long_duration_ms, HOUR_MS),
     )
     if problems:
-        raise NotificationsFileError(file, problems)
+        raise YamlFileError(file, problems, WHAT)
     return Notifications(plan, channels)
 
 

@@ -2,38 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.core.notices.matching import Matcher
-from pipeline.errors import FatalError
 from pipeline.rules_words import Problem, describe
 from pipeline.yaml_mapping import YamlMapping
-
-
-class NotificationsFileError(FatalError):
-    """A notifications file that can't be used: all its mistakes, one a line, each as ``file:line: what``."""
-
-    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
-        self.problems = sorted(problems)
-        lines = "\n".join(f"{file}:{problem.line}: {problem.text}" for problem in self.problems)
-        count = len(self.problems)
-        super().__init__(f"{lines}\n{count} mistake{'s' if count > 1 else ''} in the notifications file")
-
-
-def parse_yaml(text: str, file: str) -> object:
-    """Return what YAML text says; raises NotificationsFileError."""
-    try:
-        return YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = str(error.problem or error.context).splitlines()[0]
-        raise NotificationsFileError(file, [Problem(mark.line + 1 if mark else 1, f"not valid YAML: {what}")]) from None
-    except YAMLError as error:
-        raise NotificationsFileError(file, [Problem(1, f"not valid YAML: {str(error).splitlines()[0]}")]) from None
 
 
 class Fields(YamlMapping):

@@ -16,10 +16,11 @@ from pipeline.core.rules import DAY_MS, ErrorSeverity, Rule
 from pipeline.core.series import Series
 from pipeline.errors import FatalError
 from pipeline.rehearsal.script import Expected, Outcome, Script, Traffic
-from pipeline.rules_file import DEFAULTS, PRESET, RulesFileError, load_rules, parse_yaml, read_rules
+from pipeline.rules_file import DEFAULTS, PRESET, load_rules, read_rules
 from pipeline.rules_thresholds import share
 from pipeline.rules_words import Problem, describe
 from pipeline.settings import Settings, window_ms
+from pipeline.yaml_file import YamlFileError, parse_yaml
 from pipeline.yaml_mapping import YamlMapping
 
 WHAT = "test of rules"
@@ -38,7 +39,7 @@ _Value = TypeVar("_Value")
 
 
 def load_script(path: Path, settings: Settings) -> Script:
-    """Return the script in a file. Raises RulesFileError with all its mistakes, FatalError if it can't be read."""
+    """Return the script in a file. Raises YamlFileError with all its mistakes, FatalError if it can't be read."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -50,7 +51,7 @@ def parse_script(text: str, path: Path, settings: Settings) -> Script:
     """Return the script in YAML text; `path` is for messages, and rules files are looked up beside it."""
     document = parse_yaml(text, str(path), WHAT)
     if not isinstance(document, CommentedMap):
-        raise RulesFileError(
+        raise YamlFileError(
             str(path), [Problem(1, f"found {describe(document)}; allowed: a mapping of {', '.join(_KEYS)}")], WHAT
         )
     problems: list[Problem] = []
@@ -68,7 +69,7 @@ def parse_script(text: str, path: Path, settings: Settings) -> Script:
     until_ms = keys.take("until", moment_ms, max(last_ms, settings.pane_seconds * 1000))
     only = keys.take("only", values.flag, default=False)
     if problems:
-        raise RulesFileError(str(path), problems, WHAT)
+        raise YamlFileError(str(path), problems, WHAT)
     return Script(
         file=str(path),
         rules=tuple(rules),

@@ -7,8 +7,9 @@ from typer.testing import CliRunner
 from pipeline.cli.main import app
 from pipeline.cli.rules_outcome import clock
 from pipeline.errors import FatalError
-from pipeline.rules_file import RulesFileError, load_rules, presets
+from pipeline.rules_file import load_rules, presets
 from pipeline.settings import Settings
+from pipeline.yaml_file import YamlFileError
 from tests.core.test_rehearsal import STORM
 
 WINDOWS = Settings().windows
@@ -68,7 +69,7 @@ def test_a_preset_that_does_not_exist_names_those_that_do() -> None:
 
 
 def test_a_preset_whose_window_is_not_kept_is_refused_with_what_to_set() -> None:
-    with pytest.raises(RulesFileError, match=r"presets/burn-rate.yaml:\d+: window: found '1h'.*PIPELINE_WINDOWS"):
+    with pytest.raises(YamlFileError, match=r"presets/burn-rate.yaml:\d+: window: found '1h'.*PIPELINE_WINDOWS"):
         load_rules(Path("preset:burn-rate"), ("1m", "5m"))
 
 
@@ -90,7 +91,7 @@ def test_check_tells_what_one_error_fires(tmp_path: Path) -> None:
     assert "one error fires this (critical) whenever there are 20 to 69 calls in 1h" in told
     assert run("check", "preset:burn-rate", "--traffic", "70/h") == (0, "")
     (tmp_path / "rules.yaml").write_text("rules: [{name: a, type: error_rate, severities: {warning: 100%}}]")
-    with pytest.raises(RulesFileError, match=r"rules.yaml:1: severities warning: found '100%'"):
+    with pytest.raises(YamlFileError, match=r"rules.yaml:1: severities warning: found '100%'"):
         run("check", str(tmp_path / "rules.yaml"))
 
 

@@ -11,8 +11,9 @@ from pipeline.core.alert_rules import CompiledRules, compile_rules
 from pipeline.core.rule_difference import changed_rules, difference
 from pipeline.evaluator.owner import Evaluator
 from pipeline.evaluator.rule_source import LiveRules
-from pipeline.rules_file import RulesFileError, parse_rules
+from pipeline.rules_file import parse_rules
 from pipeline.settings import Settings
+from pipeline.yaml_file import YamlFileError
 from tests.core.test_evaluator_lease import evaluator, now, restored
 
 __all__ = ["evaluator", "now"]
@@ -149,5 +150,5 @@ async def test_a_file_that_says_the_same_in_other_words_changes_nothing(
 def test_a_file_that_is_wrong_at_the_start_stops_it(tmp_path: Path) -> None:
     file = tmp_path / "rules.yaml"
     file.write_text("rules: [{name: errors, type: eror_rate}]\n")
-    with pytest.raises(RulesFileError, match=r"rules\.yaml:1"):
+    with pytest.raises(YamlFileError, match=r"rules\.yaml:1"):
         LiveRules(Settings(rules=file), {})

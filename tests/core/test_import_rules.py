@@ -23,6 +23,7 @@ FOUNDATION = {
     "rule_control",
 }
 RULES_FILE = {
+    "yaml_file",
     "yaml_mapping",
     "rules_file",
     "rules_fields",

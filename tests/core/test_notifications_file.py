@@ -12,7 +12,7 @@ from pipeline.core.notices.plan import CRITICAL_HIDES_MILDER, Inhibition, Route
 from pipeline.errors import FatalError
 from pipeline.notifier.channels.config import SlackConfig, WebhookConfig
 from pipeline.notifier.notifications_file import Notifications, load_notifications, parse_notifications
-from pipeline.notifier.yaml_fields import NotificationsFileError
+from pipeline.yaml_file import YamlFileError
 
 WHOLE = """\
 channels:
@@ -59,7 +59,7 @@ def read(text: str = WHOLE) -> Notifications:
 
 
 def mistakes(text: str) -> list[str]:
-    with pytest.raises(NotificationsFileError) as error:
+    with pytest.raises(YamlFileError) as error:
         read(text)
     return str(error.value).splitlines()
 

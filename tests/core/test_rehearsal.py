@@ -11,8 +11,8 @@ from pipeline.rehearsal.outcome import compare, is_good
 from pipeline.rehearsal.perform import Found, perform, tick_ms
 from pipeline.rehearsal.script import Expected, Script, Traffic
 from pipeline.rehearsal.script_file import load_script, moment_ms, parse_script
-from pipeline.rules_file import RulesFileError
 from pipeline.settings import Settings
+from pipeline.yaml_file import YamlFileError
 
 SETTINGS = Settings()
 PAY = "prod/checkout/pay"
@@ -34,7 +34,7 @@ def script(text: str) -> Script:
 
 
 def mistakes(text: str) -> list[str]:
-    with pytest.raises(RulesFileError) as caught:
+    with pytest.raises(YamlFileError) as caught:
         script(text)
     *lines, last = str(caught.value).splitlines()
     assert last.endswith("in the test of rules")

@@ -9,9 +9,10 @@ from pipeline.core.alert_reasons import Notice
 from pipeline.rehearsal.outcome import compare
 from pipeline.rehearsal.perform import perform
 from pipeline.rehearsal.script_file import parse_script
-from pipeline.rules_file import RulesFileError, load_rules, parse_rules, presets
+from pipeline.rules_file import load_rules, parse_rules, presets
 from pipeline.rules_types import KEYS
 from pipeline.settings import Settings
+from pipeline.yaml_file import YamlFileError
 
 DOCS = (Path(__file__).parents[2] / "docs" / "alerting.md").read_text("utf-8")
 WINDOWS = ("1m", "5m", "15m", "1h")
@@ -62,7 +63,7 @@ def test_the_default_rules_are_listed() -> None:
 
 
 def test_the_mistakes_that_are_shown_are_the_real_ones() -> None:
-    with pytest.raises(RulesFileError) as caught:
+    with pytest.raises(YamlFileError) as caught:
         parse_rules(
             "rules:\n  - name: errors\n    type: error_rate\n    serverities: {warning: 2%}\n"
             "  - name: slow\n    type: response_time\n    window: 5m\n    severities:\n      warning: 2000\n",

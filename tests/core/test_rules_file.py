@@ -17,7 +17,8 @@ from pipeline.core.rules import (
 from pipeline.core.series import Series
 from pipeline.errors import FatalError
 from pipeline.rules_conditions import default_window
-from pipeline.rules_file import RulesFileError, load_rules, parse_rules
+from pipeline.rules_file import load_rules, parse_rules
+from pipeline.yaml_file import YamlFileError
 
 WINDOWS = ("1m", "5m", "15m", "1h")
 
@@ -28,7 +29,7 @@ def rule_from(text: str) -> Rule:
 
 
 def mistakes_in(text: str) -> list[str]:
-    with pytest.raises(RulesFileError) as caught:
+    with pytest.raises(YamlFileError) as caught:
         parse_rules(text, "rules.yaml", WINDOWS)
     lines = str(caught.value).splitlines()
     assert all(line.startswith("rules.yaml:") for line in lines[:-1])

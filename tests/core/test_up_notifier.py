@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.notifier.yaml_fields import NotificationsFileError
 from pipeline.settings import Settings
 from pipeline.up.servers import servers
 from pipeline.up.workers import names
+from pipeline.yaml_file import YamlFileError
 
 
 def test_a_notifier_runs_only_where_a_file_says_whom_to_tell(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_notifications_file_with_a_mistake_stops_the_start_before_anything_has
     path.write_text("channels:\n  - {name: chat, type: slak}\n")
     said: list[str] = []
     with (
-        pytest.raises(NotificationsFileError, match=r"n\.yaml:2: type 'slak' is unknown"),
+        pytest.raises(YamlFileError, match=r"n\.yaml:2: type 'slak' is unknown"),
         servers(Settings(home=tmp_path, notifications=path), said.append),
     ):
         pytest.fail("it started")
