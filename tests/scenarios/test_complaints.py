@@ -7,23 +7,14 @@ data in `test_missing_data.py`, restarts in `test_five_states.py`; silences are 
 from __future__ import annotations
 
 from pipeline.core.alert_reasons import Notice, Reason
-from pipeline.core.alert_rules import compile_rules
 from pipeline.core.series import Series
-from pipeline.rules_file import load_rules
-from tests.scenarios.timeline import PAY, WINDOWS, Timeline, ms, story
-
-
-def default_rules() -> Timeline:
-    line = Timeline("rules: []")
-    line.compiled = compile_rules(load_rules(None, WINDOWS), WINDOWS)
-    return line
-
+from tests.scenarios.timeline import PAY, Timeline, by_default, ms, story
 
 # ---- alerts that silently stop
 
 
 def test_when_traffic_stops_rates_say_that_they_know_no_more_and_silence_fires() -> None:
-    line = default_rules()
+    line = by_default()
     line.traffic.steady(0, 60, 100, 20)
     line.run(0, 600)
     last = {one.state.rule: one.state.last_transition for one in line.transitions}
@@ -33,7 +24,7 @@ def test_when_traffic_stops_rates_say_that_they_know_no_more_and_silence_fires()
 
 
 def test_an_alert_whose_rule_goes_away_says_so() -> None:
-    line = default_rules()
+    line = by_default()
     line.traffic.steady(0, 60, 100, 20)
     line.run(0, 60)
     line.reload("rules: []")
@@ -47,7 +38,7 @@ def test_an_alert_whose_rule_goes_away_says_so() -> None:
 
 
 def test_one_cause_pages_once_however_often_it_is_looked_at() -> None:
-    line = default_rules()
+    line = by_default()
     line.traffic.steady(0, 60, 100, 20)
     for at in range(10, 61, 10):
         for until in range(at - 9, at + 1, 3):
@@ -94,7 +85,7 @@ def test_what_late_data_puts_right_ends_as_it_began_and_a_rule_may_rather_wait()
 
 def test_a_failure_now_and_then_among_few_calls_wakes_nobody() -> None:
     """One call a minute all night, one in ten of them fails: five calls in a window say nothing."""
-    line = default_rules()
+    line = by_default()
     for minute in range(120):
         line.traffic.add(minute * 60 + 5, 1, 1 if minute % 10 == 0 else 0)
     line.run(0, 7_200)
@@ -118,7 +109,7 @@ def test_a_failure_among_as_many_calls_as_are_asked_for_needs_a_confidence_to_be
 
 def test_a_message_says_which_series_what_how_much_over_what_and_how_to_see_it() -> None:
     refund = Series("prod", "checkout", "refund")
-    line = default_rules()
+    line = by_default()
     for series in (PAY, refund):
         line.traffic.add(5, 100, 20, series=series)
     alerts = [one.alert for one in line.step(10) if one.alert is not None and one.alert.notify]

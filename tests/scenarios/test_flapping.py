@@ -6,20 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from pipeline.core.alert_rules import compile_rules
 from pipeline.core.alert_transition import Transition
-from pipeline.rules_file import load_rules
-from tests.scenarios.timeline import WINDOWS, Timeline, Traffic, ms
+from tests.scenarios.timeline import Timeline, Traffic, by_default, ms
 
 HOUR = 3_600
 STEP = 10
 PANES_OF_5M = 30
-
-
-def default_rules() -> Timeline:
-    line = Timeline("rules: []")
-    line.compiled = compile_rules(load_rules(None, WINDOWS), WINDOWS)
-    return line
 
 
 def dancing(edge: int) -> Traffic:
@@ -57,7 +49,7 @@ def notices(told: list[Transition]) -> list[str]:
 def test_a_breach_every_other_step_for_an_hour_is_one_episode_and_told_once_with_its_end(
     edge: int, told: list[str]
 ) -> None:
-    line = default_rules()
+    line = by_default()
     line.traffic = dancing(edge)
     rates = [rate(line.traffic, at) for at in range(300, HOUR + 300, STEP)]
     assert set(rates) == {edge / 30_000, (edge + 1) / 30_000}
@@ -78,12 +70,6 @@ def rate(traffic: Traffic, at: int) -> float:
 RULE = "rules: [{name: errors, type: error_rate, window: 1m, severities: {warning: 2%, critical: 50%}}]"
 
 
-def spells(line: Timeline, *starts: int) -> None:
-    """A bad pane at each of these seconds, among good ones."""
-    for start in range(0, 900, STEP):
-        line.traffic.add(start + 5, 100, 20 if start in starts else 0)
-
-
 def test_a_breach_that_comes_back_within_keep_firing_belongs_to_the_episode() -> None:
     """::
 
@@ -93,7 +79,7 @@ def test_a_breach_that_comes_back_within_keep_firing_belongs_to_the_episode() ->
     step         10    70  110   170   230
     """
     line = Timeline(RULE)
-    spells(line, 0, 100)
+    line.traffic.spells(0, 100)
     assert line.run(0, 300) == [
         "10 firing warning BREACH NOTIFY_FIRST",
         "70 recovering warning CALM SUPPRESS_RECOVERING",
@@ -110,7 +96,7 @@ def test_a_breach_that_comes_back_within_keep_firing_belongs_to_the_episode() ->
 
 def test_one_that_comes_back_graver_is_told() -> None:
     line = Timeline(RULE)
-    spells(line, 0)
+    line.traffic.spells(0)
     line.traffic.add(107, 2_000, 2_000)
     assert line.run(0, 110)[-1] == "110 firing critical RELAPSED NOTIFY_ESCALATED"
 
@@ -118,13 +104,13 @@ def test_one_that_comes_back_graver_is_told() -> None:
 def test_one_that_comes_back_milder_is_not_told_and_fires_as_what_it_is() -> None:
     line = Timeline(RULE)
     line.traffic.add(5, 100, 100)
-    spells(line, 100)
+    line.traffic.spells(100)
     assert line.run(0, 110)[-1] == "110 firing warning RELAPSED SUPPRESS_ALREADY_TOLD"
 
 
 def test_a_breach_that_comes_back_needs_not_last_again() -> None:
     line = Timeline(RULE.replace("window", "for: 30s, window"))
-    spells(line, 0, 100)
+    line.traffic.spells(0, 100)
     assert line.run(0, 110) == [
         "10 pending warning WAITING SUPPRESS_PENDING",
         "40 firing warning BREACH NOTIFY_FIRST",
@@ -135,7 +121,7 @@ def test_a_breach_that_comes_back_needs_not_last_again() -> None:
 
 def test_what_was_never_told_is_told_when_it_comes_back_after_the_cooldown() -> None:
     line = Timeline(RULE.replace("window", "cooldown: 70s, keep_firing: 30s, window"))
-    spells(line, 0, 110, 180)
+    line.traffic.spells(0, 110, 180)
     assert line.run(0, 190)[3:] == [
         "120 firing warning BREACH SUPPRESS_COOLDOWN",
         "170 firing warning TOLD_LATE NOTIFY_COOLDOWN_OVER",
@@ -151,6 +137,6 @@ rules:
   - {name: successes, type: success_rate, window: 5m, severities: {critical: 99.9%}}
   - {name: errors, type: error_rate, window: 1m, severities: {critical: 2%}}
 """)
-    spells(line, 0, 100)
+    line.traffic.spells(0, 100)
     line.run(0, 220)
     assert notices(line.transitions) == ["errors firing critical"]

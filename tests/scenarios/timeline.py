@@ -17,7 +17,7 @@ from pipeline.core.block import ADDITIVE, COLUMN, NO_MIN_US
 from pipeline.core.records import Signal
 from pipeline.core.series import Series
 from pipeline.core.step_view import Status, StepView, WindowColumns
-from pipeline.rules_file import parse_rules
+from pipeline.rules_file import load_rules, parse_rules
 from pipeline.settings import window_ms
 
 PANE_MS = 10_000
@@ -67,6 +67,11 @@ class Traffic:
         """The same calls in each pane of [start, end) seconds."""
         for at in range(start, end, PANE_MS // 1_000):
             self.add(at, calls, failures, series, **more)
+
+    def spells(self, *starts: int) -> None:
+        """A bad pane at each of these seconds, among good ones until 900."""
+        for start in range(0, 900, PANE_MS // 1_000):
+            self.add(start + 5, 100, 20 if start in starts else 0)
 
     def view(self, end_ms: int, status: Status = "on_time", until_ms: int | None = None) -> StepView:
         """What a step that ends at `end_ms` shows; early, of the events before `until_ms` alone."""
@@ -217,3 +222,10 @@ def story(transitions: list[Transition]) -> list[str]:
         notice = "state only" if alert is None else alert.notify_reason
         told.append(f"{where}{at} {transition.state.state} {transition.state.severity} {transition.reason} {notice}")
     return told
+
+
+def by_default() -> Timeline:
+    """A timeline of the default rules."""
+    line = Timeline("rules: []")
+    line.compiled = compile_rules(load_rules(None, WINDOWS), WINDOWS)
+    return line
