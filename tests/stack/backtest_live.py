@@ -121,8 +121,10 @@ class Live:
         for key, source in self.sources.items():
             mine = [event for topic, partition, event in arrived if (topic, partition) == key]
             self._receive(source, mine, now_ms)
-        for key, source in self.sources.items():
-            self._send_panes(key, source, now_ms)
+        if now_ms % 2_000:
+            return
+        for source in self.sources.values():
+            self._send_panes(source, now_ms)
         self._told(panes_records.encode(Marks("w", now_ms, [self._mark(one) for one in self.sources.values()])))
         for shard in self.shards:
             self._settle(shard, now_ms)
@@ -148,7 +150,7 @@ class Live:
         shard = self.shards[shard_of(signal.series(), len(self.shards))]
         self._take(shard, evaluate_signal(self.rules, signal, shard.states, shard.engine.watermark_ms))
 
-    def _send_panes(self, key: tuple[str, int], source: Source, now_ms: int) -> None:
+    def _send_panes(self, source: Source, now_ms: int) -> None:
         idle_ms = source.idle.look(
             at_end=True, now_ms=now_ms, idle_after_ms=SETTINGS.idle_after_ms, start_grace_ms=SETTINGS.start_grace_ms
         )

@@ -134,7 +134,7 @@ def test_detecting_counts_from_the_first_bad_pane(landed: Landed) -> None:
 
 
 def test_panes_are_the_same_however_many_are_read_at_once(landed: Landed) -> None:
-    span = Span(BEGIN_MS - 60_000, BEGIN_MS + LASTS_S * 1_000, 10_000)
+    span = Span(BEGIN_MS - 60_000, BEGIN_MS + 200_000, 10_000)
     whole, piecemeal = (
         list(stored_panes(landed.place.client, landed.place.database, span, slots_at_once))
         for slots_at_once in (10**6, 1)
