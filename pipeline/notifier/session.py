@@ -160,11 +160,7 @@ class Session:
     def _send_again(self) -> None:
         """Obey requests to send again, each once."""
         for request in self._orders.orders.resends.values():
-            delivery = self._book.deliveries.get(request.key)
-            if delivery is None or delivery.state != "undelivered":
-                continue
-            if (delivery.resend_ms or 0) < request.requested_ms:
-                self._book.put(delivery.again(request.requested_ms))
+            self._book.send_again(request.key, request.requested_ms)
 
     async def _report(self, delivery: Delivery) -> None:
         """Return when what became of an attempt is written down."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
 from pipeline.core.notices import ordering
+from pipeline.core.notices.book import Book
+from pipeline.core.notices.delivery import Delivery
 from pipeline.core.notices.matching import Matcher, fits, shown
+from pipeline.core.notices.notification import Kind, Notification
 from pipeline.core.notices.orders import (
     KEPT_MS,
     Orders,
@@ -109,6 +114,41 @@ def test_an_order_is_kept_for_a_month_after_it_ended() -> None:
     orders.put("resend/k1", Resend(key="k1", author="ann", requested_ms=NOW_MS + HOUR_MS))
     assert orders.outdated(NOW_MS + HOUR_MS + KEPT_MS) == []
     assert orders.outdated(NOW_MS + HOUR_MS + KEPT_MS + 1) == ["silence/s1", "resend/k1"]
+
+
+def given_up(key: str, made_ms: int, *, channel: str = "ops") -> Delivery:
+    told = Notification(key=key, group="g1", kind="firing", severity="critical", title=key)
+    return Delivery(channel=channel, notification=told, made_ms=made_ms).undelivered(made_ms + 1, "503")
+
+
+def test_what_is_undelivered_is_sent_again_once_for_each_request() -> None:
+    book = Book()
+    book.put(given_up("k1", 1))
+    book.send_again("k1", 10)
+    assert book.waiting() == [given_up("k1", 1).again(10)]
+    book.put(book.deliveries["k1"].undelivered(20, "503"))
+    book.send_again("k1", 10)
+    book.send_again("nothing", 10)
+    assert book.waiting() == []
+    book.send_again("k1", 21)
+    assert [one.key for one in book.waiting()] == ["k1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "channel", "sent"),
+    [("resolved", "ops", []), ("acknowledged", "ops", ["k1"]), ("resolved", "other", ["k1"])],
+)
+def test_what_a_later_message_of_its_group_has_overtaken_is_not_sent_again(
+    kind: Kind, channel: str, sent: list[str]
+) -> None:
+    """It would reopen an incident that is over, or write into a chat that what is over fires."""
+    book = Book()
+    book.put(given_up("k1", 1))
+    later = given_up("k2", 2, channel=channel)
+    book.put(msgspec.structs.replace(later, notification=replace(later.notification, kind=kind)).delivered(3, None))
+    book.send_again("k1", 10)
+    assert [one.key for one in book.waiting()] == sent
+    assert ("a later message of its group" in book.deliveries["k1"].answer) == (not sent)
 
 
 def test_matchers_look_at_fields_then_labels_then_dimensions() -> None:

@@ -88,6 +88,21 @@ class Book:
         found = [one for one in self.deliveries.values() if one.state == "waiting"]
         return sorted(found, key=lambda one: (one.made_ms, one.key))
 
+    def send_again(self, key: str, requested_ms: int) -> None:
+        """Obey a request to send what is undelivered again, once.
+
+        What a later message of its group has overtaken stays undelivered: it would show as it was what is over by now.
+        """
+        delivery = self.deliveries.get(key)
+        if delivery is None or delivery.state != "undelivered" or (delivery.resend_ms or 0) >= requested_ms:
+            return
+        self.put(delivery.overtaken(requested_ms) if self._is_overtaken(delivery) else delivery.again(requested_ms))
+
+    def _is_overtaken(self, delivery: Delivery) -> bool:
+        # That somebody looks after it says nothing of what went before.
+        later = (one for one in self.deliveries.values() if one.thread == delivery.thread and one.state == "delivered")
+        return any(one.made_ms > delivery.made_ms and one.notification.kind != "acknowledged" for one in later)
+
     def sweep(self, now_ms: int) -> None:
         """Forget alerts that are over and deliveries that are a week old, unless a group still needs them."""
         living = {group.id for group in self.groups.values()}

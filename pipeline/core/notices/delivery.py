@@ -49,6 +49,11 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, tag="delivery1", tag_f
         """Return it as given up."""
         return msgspec.structs.replace(self, state="undelivered", ended_ms=now_ms, answer=answer or self.answer)
 
+    def overtaken(self, requested_ms: int) -> Delivery:
+        """Return it as not sent again, although somebody asked for it."""
+        why = "a later message of its group was delivered: it is not sent again"
+        return msgspec.structs.replace(self, answer=why, resend_ms=requested_ms)
+
     def again(self, requested_ms: int) -> Delivery:
         """Return it as somebody asked for it to be sent again."""
         return msgspec.structs.replace(self, state="waiting", attempts=0, ended_ms=None, resend_ms=requested_ms)
