@@ -18,6 +18,7 @@ from pipeline.clickhouse_client import connect
 from pipeline.history.findings import Compared, Difference
 from pipeline.history.repairing import Place, repair
 from pipeline.history.verifying import Asked, verify
+from pipeline.lander.roll_up import roll_up_new
 from pipeline.settings import Settings
 from tests.stack.up_fixture import Cli, Up, free_ports
 
@@ -145,6 +146,7 @@ class Told:
         """Wait until so many raw rows are in slots or late, every window was told and the roll-ups are made."""
         deadline = time.monotonic() + seconds
         while True:
+            roll_up_new(self.client, self.settings)  # the lander does so once a minute
             found = self.verified()
             through_ms = self.ask("SELECT toUnixTimestamp64Milli(max(step_end)) FROM window_stats")[0][0]
             everything = found.counts.get("raw rows", 0) >= rows and through_ms >= ALL_TOLD_MS
@@ -176,17 +178,29 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         up.stop()
 
 
-COPIED = ("operations_log", "slots_log", "panes_1m_log", "panes_1h_log", "window_stats_log")
+COPIED = {
+    "operations_log": "timestamp",
+    "slots_log": "pane_start",
+    "panes_1m_log": "pane_start",
+    "panes_1h_log": "pane_start",
+    "window_stats_log": "step_end",
+}
+"""Tables, and the column that says whether a row is of the hour: what is told of the next one still lands."""
+
+
+def _of_the_hour(table: str) -> str:
+    return f"{COPIED[table]} <= fromUnixTimestamp64Milli({BEGIN_MS + HOUR_MS})"
 
 
 @pytest.fixture
 def told(settled: Told) -> Iterator[Told]:
     """The same, and afterwards put back as it was."""
     for table in COPIED:
-        settled.client.command(f"CREATE OR REPLACE TABLE kept_{table} ENGINE = Memory AS SELECT * FROM {table} FINAL")
+        rows = f"SELECT * FROM {table} FINAL WHERE {_of_the_hour(table)}"
+        settled.client.command(f"CREATE OR REPLACE TABLE kept_{table} ENGINE = Memory AS {rows}")
     yield settled
     for table in COPIED:
-        settled.client.command(f"TRUNCATE TABLE {table} SYNC")
+        settled.client.command(f"DELETE FROM {table} WHERE {_of_the_hour(table)}")
         columns = settled.ask(
             "SELECT arrayStringConcat(groupArray(name), ', ') FROM system.columns "
             f"WHERE database = 'pipeline' AND table = 'kept_{table}'"
