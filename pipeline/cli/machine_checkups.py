@@ -127,7 +127,7 @@ def _rules(settings: Settings) -> Checkup:
     try:
         held = held_rules(settings, None)
     except FatalError as error:
-        return wrong("rules", str(error), "mend the file, or unset PIPELINE_RULES for the defaults")
+        return wrong("rules", str(error), "mend what it names, or unset PIPELINE_RULES for the defaults")
     variables = {place for one in held.every for place in one.origins.values() if place in os.environ}
     changed = f", changed by {', '.join(sorted(variables))}" if variables else ""
     return ok("rules", f"{len(held.rules)} rules from {name}{changed}")

@@ -59,6 +59,7 @@ class AlertState(msgspec.Struct, frozen=True, kw_only=True):
     frozen_ms: int | None = None  # the step since which data is missing that may undo what it shows
     signals: SignalMarks | None = None  # critical_error only
     last_reason: Reason | None = None  # why the state was last changed, or frozen, or thawed
+    last_min_samples: int | None = None  # that the rule asked for when it made the last transition
 
     @property
     def key(self) -> Key:

@@ -42,6 +42,7 @@ class Decision:
     severity: Severity | None = None
     value: float | None = None
     samples: int | None = None
+    min_samples: int | None = None  # of a change alone: else it is that of the rule as it is now
     alert: Alert | None = None
 
 
@@ -80,6 +81,7 @@ def decision_of(state: AlertState, alert: Alert | None, reason: Reason, look: Lo
         severity=state.severity,
         value=None if alert is None else alert.value,
         samples=None if alert is None else alert.samples,
+        min_samples=state.last_min_samples,
         alert=alert,
     )
 
@@ -144,6 +146,7 @@ def advance(
         last_decided=look.decided,
         last_transition=alert,
         last_reason=change.reason,
+        last_min_samples=rule.min_samples,
         told_severity=_told(before, change, told),
         cooldown_until_ms=until_ms,
         cooldown_severity=cooling,
@@ -196,6 +199,7 @@ def retire(before: AlertState, reason: Reason, look: Look) -> Transition:
         last_decided=look.decided,
         last_transition=alert,
         last_reason=reason,
+        last_min_samples=None,
         told_severity=None,
         frozen_ms=None,
     )

@@ -10,6 +10,7 @@ import msgspec
 
 from pipeline.core.alert_machine import Look
 from pipeline.core.alert_message import ID_CHARACTERS, dimensions_of
+from pipeline.core.alert_reasons import Reason
 from pipeline.core.alert_rules import CompiledRules
 from pipeline.core.alert_state import ACTIVE, AlertState, AlertStates
 from pipeline.core.alert_transition import Decision, Evaluation, last_decision
@@ -125,11 +126,14 @@ def _place_of(decision: Decision, state: AlertState | None) -> dict[str, Any]:
 
 
 def _changed(quiet: AlertDecision, decision: Decision) -> AlertDecision:
-    """Return the record of a change: what the alert says is what was decided."""
+    """Return the record of a change: what the alert says is what was decided, also where the rule is another by now."""
     alert = decision.alert
     assert alert is not None
     return msgspec.structs.replace(
         quiet,
+        rule_type=alert.rule_type,
+        rule_version="" if decision.reason is Reason.RULE_REMOVED else alert.rule_version or "",
+        min_samples=decision.min_samples,
         state=alert.state,
         previous_state=alert.previous_state,
         severity=alert.severity,

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from aiokafka.errors import KafkaError
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from pipeline.compacted import Compacted
 from pipeline.core.alert_rules import CompiledRules, compile_rules
@@ -27,6 +28,9 @@ from pipeline.settings import Settings
 from pipeline.topics import topics_of
 
 log = logging.getLogger(__name__)
+
+_TRY_SECONDS = 30
+_ASK_EVERY_SECONDS = 0.5
 
 
 class RuleSource(Protocol):
@@ -73,9 +77,19 @@ class LiveRules:
         self._told = False  # `control` said something that is not in force yet
         self._lock = asyncio.Lock()
 
+    @retry(
+        retry=retry_if_exception_type(KafkaError),  # a broker that is starting, a leader that moves
+        stop=stop_after_delay(_TRY_SECONDS),
+        wait=wait_fixed(_ASK_EVERY_SECONDS),
+        reraise=True,
+    )
     async def start(self) -> None:
         """Read what was changed at run time."""
-        await self._control.start()
+        try:
+            await self._control.start()
+        except KafkaError:
+            await self._control.stop()
+            raise
         await self._renew(None)
 
     async def stop(self) -> None:

@@ -182,3 +182,27 @@ def test_what_has_ended_is_forgotten() -> None:
         throttle.since(Decision(rule=f"r{number}", series=PAY, step_end_ms=0, decided="on_time", reason=Reason.WAITING))
     throttle.since(kept(3 * AGAIN_MS // 10_000))
     assert len(throttle) == 1
+
+
+# ---- rules that change
+
+
+def test_a_change_that_is_told_again_says_the_same_although_its_rule_is_another_by_now() -> None:
+    told = Told(storm(30))
+    records = told.run(10, 40)
+    for rules in (RULES.replace("50%", "60%").replace("for: 20s", "min_samples: 7"), "rules: []"):
+        told.rules = CompiledRules(parse_rules(rules, "r.yaml", WINDOWS))
+        assert told.log.told_again(told.rules, told.states) == records[-1:]
+
+
+def test_what_a_rule_decides_that_has_changed_is_told_anew() -> None:
+    told = Told(storm(1))
+    (few,) = told.run(10, 30)
+    assert told.run(40, 40) == []
+    told.rules = CompiledRules(parse_rules(RULES.replace("2%", "3%"), "r.yaml", WINDOWS))
+    told.log.forget(["another"])
+    assert told.run(50, 50) == []
+    told.log.forget(["errors"])
+    (again,) = told.run(60, 60)
+    assert (again.reason, again.since_ms) == ("MIN_SAMPLES", ms(60))
+    assert again.rule_version != few.rule_version

@@ -70,6 +70,42 @@ RULES = (
     Rule(name="gone", condition=Absence(), thresholds=(Threshold("warning", 100_000),)),
 )
 
+BYSTANDERS: tuple[tuple[Rule, ...], ...] = (
+    (),
+    (
+        Rule(
+            name="bystander",
+            condition=ErrorRate(),
+            thresholds=(Threshold("warning", 0.3),),
+            window="30s",
+            min_samples=1,
+            for_ms=10_000,
+        ),
+    ),
+    (
+        Rule(
+            name="bystander",
+            condition=ErrorRate(),
+            thresholds=(Threshold("info", 0.1), Threshold("critical", 0.5)),
+            window="1m",
+            min_samples=1,
+            keep_firing_ms=20_000,
+            cooldown_ms=0,
+        ),
+    ),
+    (
+        Rule(
+            name="bystander",
+            condition=ResponseTime(statistic="max"),
+            thresholds=(Threshold("warning", 500_000),),
+            window="30s",
+            min_samples=1,
+        ),
+    ),
+    (Rule(name="bystander", condition=CriticalError(hold_ms=30_000), thresholds=(Threshold("critical", 1),)),),
+)
+"""What one name may become while everything runs: nothing, other thresholds, another type."""
+
 
 @cache
 def model_settings(*, idle: bool, shards: int = 2) -> Settings:
@@ -89,6 +125,9 @@ WINDOWS = Plan(model_settings(idle=True), RULES)
 COUNTING_MOOD = Mood(80, weights=(*CALM, *DISORDER, *FAULTS, ("widen", 0.5)))
 RESTLESS_MOOD = Mood(80, weights=(*CALM, ("rebalance", 8.0), ("freeze", 1.0), ("wake", 2.0)))
 WINDOWS_MOOD = Mood(120, weights=(*CALM, *DISORDER, *FAULTS))
+
+CHANGES = Plan(model_settings(idle=True), RULES, bystanders=BYSTANDERS)
+CHANGES_MOOD = Mood(120, weights=(*CALM, *DISORDER, *FAULTS, ("change", 8.0)))
 
 
 def walk(seed: int, plan: Plan, mood: Mood) -> World:

@@ -106,6 +106,9 @@ class Walk:
         kind = "error" if tp.topic == self.world.topics.errors else "operation"
         return Element("dead", poison=Element(kind, at_ms).encode("future"))  # type: ignore[arg-type]
 
+    def change(self) -> None:
+        self.world.change_rules()
+
     def sample(self) -> None:
         tp = TP(self.world.topics.samples, self.rng.randrange(self.world.broker.partitions[self.world.topics.samples]))
         self.world.publish(tp, [Element("sample", self.world.clock.now_ms)], whole=True)

@@ -10,9 +10,13 @@ import os
 import pytest
 
 from tests.model.examine import Kind, explore, walk_and_examine
-from tests.model.plans import COUNTING, COUNTING_MOOD, WINDOWS, WINDOWS_MOOD
+from tests.model.plans import CHANGES, CHANGES_MOOD, COUNTING, COUNTING_MOOD, WINDOWS, WINDOWS_MOOD
 
-KINDS = [Kind("counting", COUNTING, COUNTING_MOOD, 6), Kind("windows", WINDOWS, WINDOWS_MOOD, 7)]
+KINDS = [
+    Kind("counting", COUNTING, COUNTING_MOOD, 6),
+    Kind("windows", WINDOWS, WINDOWS_MOOD, 7),
+    Kind("changes", CHANGES, CHANGES_MOOD, 6),
+]
 LIMIT_SECONDS = 60 + 2 * float(os.environ.get("MODEL_SECONDS", "60"))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from typing import Any
 
 from faust.types import TP
 
 from pipeline.aggregator.owner import Aggregator
-from pipeline.core.rules import Rule
 from pipeline.evaluator.owner import Evaluator
+from pipeline.evaluator.rule_source import RuleSource
 from pipeline.evaluator.speaker import Speaker
 from pipeline.evaluator.takeover import Tables
 from pipeline.settings import Settings
@@ -127,13 +127,16 @@ class EvaluatorWorker(Worker):
     role = "evaluator"
     make_producer = ModelShardProducers
 
-    def __init__(self, broker: Broker, settings: Settings, member: str, fate: Fate, rules: Sequence[Rule] = ()) -> None:
+    def __init__(
+        self, broker: Broker, settings: Settings, member: str, fate: Fate, rules: RuleSource | None = None
+    ) -> None:
         super().__init__(broker, settings, member, fate)
         topics = topics_of(settings)
         self.tables: Any = Tables(
             *(ModelTable(self.app, name) for name in (topics.closed_panes, topics.windows, topics.alerts_state))  # type: ignore[arg-type]
         )
-        self.owner = owner = Evaluator(settings, rules)
+        self.owner = owner = Evaluator(settings, [])
+        owner.rule_source = rules or owner.rule_source
         owner.boot_id, owner.app, owner.tables = member, self.app, self.tables
         owner.speaker = Speaker(self.app, topics, self.tables.alerts, self.tables.windows, owner.lease)
 

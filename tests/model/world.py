@@ -10,8 +10,10 @@ from typing import Literal
 
 from faust.types import TP
 
+from pipeline.core.alert_rules import compile_rules
 from pipeline.core.rules import Rule
 from pipeline.errors import FatalError
+from pipeline.evaluator.rule_source import FixedRules
 from pipeline.settings import Settings
 from pipeline.topics import specs, topics_of
 from tests.model.broker import Broker
@@ -40,6 +42,7 @@ class Plan:
     pause_ratio: float = 0.0
     failure_ratio: float = 0.0
     echoes: int = 0  # old records that come again each time that everybody catches up
+    bystanders: Sequence[Sequence[Rule]] = ((),)  # one of these is in force beside `rules`; `change` takes another
 
 
 @dataclass
@@ -82,6 +85,7 @@ class World:
         # Fewer sources make a faster world; what two of a topic do, more do.
         self.broker.partitions |= {self.topics.operations: 2, self.topics.errors: 1, self.topics.samples: 1}
         self.chance = Chance(self.rng, self.plan)
+        self.rule_source = FixedRules(self.plan.rules, self.plan.settings.windows)
         self.workers: dict[Role, list[Worker]] = {role: [] for role in self.plan.roles}
         self._born = self._sent = 0
 
@@ -101,6 +105,11 @@ class World:
         record = Published(tp, stored.offset, stored.timestamp, stored.value or b"", tuple(elements), whole)
         self.truth.add(record)
         return record
+
+    def change_rules(self) -> None:
+        """Somebody changes rules; an evaluator goes by it from its next tick on."""
+        rules = (*self.plan.rules, *self.rng.choice(self.plan.bystanders))
+        self.rule_source.compiled = compile_rules(rules, self.plan.settings.windows)
 
     def add_partition(self) -> None:
         """An operator adds a partition to ``events.operations``; the group notices."""
@@ -200,7 +209,7 @@ class World:
         member = f"{role[0]}{self._born}"
         if role == "aggregator":
             return AggregatorWorker(self.broker, self.plan.settings, member, self.chance)
-        return EvaluatorWorker(self.broker, self.plan.settings, member, self.chance, self.plan.rules)
+        return EvaluatorWorker(self.broker, self.plan.settings, member, self.chance, self.rule_source)
 
     @staticmethod
     def _role(worker: Worker) -> Role:
