@@ -29,3 +29,11 @@ class FatalError(PipelineError):
 
 class BlockedError(FatalError):
     """Stops a worker because of what lies in Kafka, not of how it is set up: it may be put right while others go on."""
+
+
+def unreadable_commit(place: str, metadata: str, error: Exception) -> FatalError:
+    """Return what to raise for a commit of our consumer group that this release can't read."""
+    return FatalError(
+        f"the commit on {place} carries metadata that this release can't read ({error}): {metadata[:200]!r}. A later "
+        "release wrote it, or another program uses the consumer group. Run that release, or stop that program."
+    )

@@ -11,7 +11,7 @@ from faust.types import TP
 from pipeline.core import commit_state
 from pipeline.core.resume import Resumed
 from pipeline.core.source import Progress
-from pipeline.errors import FatalError
+from pipeline.errors import unreadable_commit
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +50,4 @@ def state_of(tp: TP, metadata: str) -> commit_state.CommitState:
     try:
         return commit_state.decode(metadata)
     except msgspec.DecodeError as error:
-        raise FatalError(
-            f"the commit on {tp.topic}-{tp.partition} carries metadata that this release can't read ({error}): "
-            f"{metadata[:200]!r}. A later release wrote it, or another program uses the consumer group. Run that "
-            "release, or stop that program."
-        ) from error
+        raise unreadable_commit(f"{tp.topic}-{tp.partition}", metadata, error) from error

@@ -13,7 +13,7 @@ from faust.types import TP
 from pipeline.core.alert_state import AlertState, decode_state
 from pipeline.core.window_config import WindowConfig, WindowState, series_limit
 from pipeline.core.window_config import decode_state as decode_windows
-from pipeline.errors import FatalError
+from pipeline.errors import unreadable_commit
 from pipeline.evaluator import commit
 from pipeline.evaluator.keys import closed_key_of, seen_key, shard_of_alert
 from pipeline.evaluator.outbox import decode_seen
@@ -112,8 +112,4 @@ def _window_state(tp: TP, metadata: str) -> WindowState:
     try:
         return decode_windows(commit.decode(metadata).engine)
     except msgspec.DecodeError as error:
-        raise FatalError(
-            f"the commit on {tp.topic}-{tp.partition} carries metadata that this release can't read ({error}): "
-            f"{metadata[:200]!r}. A later release wrote it, or another program uses the consumer group. Run that "
-            "release, or stop that program."
-        ) from error
+        raise unreadable_commit(f"{tp.topic}-{tp.partition}", metadata, error) from error
