@@ -58,7 +58,9 @@ def load_written(path: Path | None, windows: Sequence[str]) -> list[WrittenRule]
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise FatalError(f"rules file {path} can't be read ({error}): PIPELINE_RULES must name a YAML file") from error
+        raise FatalError(
+            f"rules file {path} can't be read ({error}): name a YAML file, or {PRESET}NAME (the setting PIPELINE_RULES)"
+        ) from error
     return _parse(text, str(path), windows, kept_only=False)
 
 
