@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.core.alert_rules import CompiledRules, compile_rules
 from pipeline.core.rule_difference import changed_rules, difference
+from pipeline.core.rule_orders import RuleOrder, Value, encode_order, order_key
 from pipeline.evaluator.owner import Evaluator
 from pipeline.evaluator.rule_source import LiveRules
 from pipeline.rules_file import parse_rules
@@ -152,3 +153,51 @@ def test_a_file_that_is_wrong_at_the_start_stops_it(tmp_path: Path) -> None:
     file.write_text("rules: [{name: errors, type: eror_rate}]\n")
     with pytest.raises(YamlFileError, match=r"rules\.yaml:1"):
         LiveRules(Settings(rules=file), {})
+
+
+# ---- what control says
+
+
+def tell(live: LiveRules, name: str, **values: Value) -> None:
+    """Let an order come in on `control`."""
+    live._take(order_key(name), encode_order(RuleOrder(name=name, values=values)))
+
+
+async def test_what_control_says_is_taken_and_stays_when_the_file_changes(live: LiveRules) -> None:
+    tell(live, "errors", **{"severities.warning": "4%"})
+    await live.refresh()
+    assert live.compiled.by_name["errors"].thresholds[0].value == 0.04
+    await written(live, f"rules: [{CRITICAL}, {ERRORS}]\n")
+    assert live.compiled.by_name["errors"].thresholds[0].value == 0.04
+    live._take(order_key("errors"), None)
+    await live.refresh()
+    assert live.compiled.by_name["errors"].thresholds[0].value == 0.03
+
+
+async def test_what_control_has_wrong_is_told_and_leaves_its_rule_as_it_is(
+    live: LiveRules, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = live.compiled
+    tell(live, "errors", **{"severities.warning": "high"})
+    tell(live, "eror", enabled=False)
+    live._take("rule/later", b'{"type": "rule9"}')
+    await live.refresh()
+    assert live.compiled is before
+    told = [message.removeprefix("what control says of ") for message in caplog.messages]
+    assert [message.partition(" is not in force: ")[0] for message in told] == [
+        "rule eror",
+        "rule errors",
+        "rule/later",
+    ]
+    assert "did you mean errors?" in told[0]
+    assert "found 'high'; allowed: a percentage such as 2%" in told[1]
+
+
+async def test_control_is_taken_although_the_file_has_become_wrong(live: LiveRules) -> None:
+    path = live._settings.rules
+    assert path is not None
+    path.write_text("rules: [")
+    await live.refresh()
+    tell(live, "critical", type="critical_error")
+    await live.refresh()
+    assert list(live.compiled.by_name) == ["errors", "critical"]
