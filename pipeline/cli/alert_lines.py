@@ -32,8 +32,9 @@ def style_of(alert: Alert) -> str:
 
 
 def _when_ms(alert: Alert) -> int:
-    when_ms = {"firing": alert.fired_ms, "resolved": alert.resolved_ms}.get(alert.state)
-    return when_ms or alert.step_end_ms
+    if alert.state == "firing" and alert.previous_state not in ("firing", "recovering"):
+        return alert.fired_ms or alert.step_end_ms
+    return alert.resolved_ms or alert.step_end_ms
 
 
 def _measure(alert: Alert) -> str:

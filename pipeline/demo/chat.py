@@ -34,17 +34,12 @@ routes:
 """
 
 
-class _Attachment(msgspec.Struct, frozen=True):
-    fallback: str = ""
-
-
 class _Posted(msgspec.Struct, frozen=True):
     """The part of a posted or edited message that the demo shows."""
 
     text: str
     ts: str = ""  # of an edit: which message
     thread_ts: str = ""  # of a reply
-    attachments: tuple[_Attachment, ...] = ()
 
 
 class Chat:
@@ -92,8 +87,7 @@ class Chat:
         return _answer(edited.ts)
 
     def _tell(self, what: str, posted: _Posted) -> None:
-        more = "; ".join(attachment.fallback for attachment in posted.attachments)
-        line = f"chat {what}: {posted.text.replace('*', '')}" + (f"  {more}" if more else "")
+        line = f"chat {what}: {posted.text.replace('*', '')}"
         self.lines.append(line)
         self._told(line)
 

@@ -55,9 +55,9 @@ class Picture:
         return self._alert(record) if isinstance(record, Alert) else []
 
     def most_eventful(self) -> str | None:
-        """Return the id of the alert with the most transitions of those that fired, the earliest of several."""
-        fired = {alert.alert_id for alert in self.alerts if alert.state == "firing"}
-        counts = Counter(alert.alert_id for alert in self.alerts if alert.alert_id in fired)
+        """Return the id of the alert with the most transitions of those that people were told of, or None."""
+        told = {alert.alert_id for alert in self.alerts if alert.notify}
+        counts = Counter(alert.alert_id for alert in self.alerts if alert.alert_id in told)
         return counts.most_common(1)[0][0] if counts else None
 
     def _show(self, record: StatsRecord) -> None:
