@@ -1,4 +1,4 @@
-"""The consumer loop: fetch, gather a batch, land it while the next one gathers, commit."""
+"""The consumer loop: fetch, gather, land a batch while the next one gathers, commit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import suppress
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, RebalanceInProgressError
 
-from pipeline.lander.batch import Batch
+from pipeline.lander.batch import Batch, Gathering
 from pipeline.lander.contents import Unusable, read_contents
 from pipeline.lander.dead_letters import send_dead_letters
 from pipeline.lander.inserter import Inserter
@@ -25,11 +25,11 @@ MEMORY_BYTES = 640 * 1024 * 1024
 """What a lander's process takes at most, however long ClickHouse is away and however much waits in Kafka.
 
 145 MB for Python and the libraries; 48 MiB that were fetched and not taken (`kafka_clients.FETCH_BYTES_IN_ALL`, and an
-answer on its way); two batches, each `batch.MAX_BYTES` of values and about 1 kB for each of 50,000 records; and one of
-them again as rows, as Arrow and as the body of an insert: about 200 MB. That makes 510 MB; measured were 300 MB while
-ClickHouse was away, and up to 550 MB while a backlog landed. More than 1,000 series take more (4,000 with five
-open panes at 8 sources, all in one batch: 1.1 GB), as do `PIPELINE_BATCH_ROWS` above 50,000 and records that were
-packed more than ten times as small.
+answer on its way); a batch that lands and the two lanes in which the next ones gather, each `batch.MAX_BYTES` of values
+and about 1 kB for each of 50,000 records; and the one that lands again as rows, as Arrow and as the body of an insert:
+about 200 MB. That makes 580 MB; measured were 300 MB while ClickHouse was away, and up to 550 MB while a backlog
+landed. More than 1,000 series take more (4,000 with five open panes at 8 sources, all in one batch: 1.1 GB), as do
+`PIPELINE_BATCH_ROWS` above 50,000 and records that were packed more than ten times as small.
 """
 LAND_ON_SECONDS = 5.0
 """In a rebalance, how long the batch that is landing may take to be committed.
@@ -46,10 +46,10 @@ log = logging.getLogger(__name__)
 
 
 class Loop:
-    """One lander's state: a batch that gathers, and at most one that is landing.
+    """One lander's state: what gathers, and at most one batch that is landing.
 
-    So memory holds two batches and what aiokafka has fetched ahead, however long ClickHouse is away. `counts` has rows
-    by table since the start, and `refused` (the aggregator's dead letters), `landing` (ours) and `malformed headers`.
+    So memory is bounded (`MEMORY_BYTES`), however long ClickHouse is away. `counts` has rows by table since the start,
+    and `refused` (the aggregator's dead letters), `landing` (ours) and `malformed headers`.
     """
 
     def __init__(
@@ -61,8 +61,7 @@ class Loop:
         self._consumer = consumer
         self._producer = producer
         self._inserter = inserter
-        self._panes = topics_of(settings).panes
-        self._gathering: Batch[TopicPartition] = Batch(self._panes)
+        self._gathering = self._nothing()
         self._landing: asyncio.Task[None] | None = None
         self._full_since_s: float | None = None
 
@@ -73,19 +72,23 @@ class Loop:
             await self._launch()
         await self._finish()
 
+    def _nothing(self) -> Gathering[TopicPartition]:
+        settings = self._settings
+        return Gathering(topics_of(settings).panes, settings.batch_rows, settings.batch_ms)
+
     async def _fetch(self) -> None:
-        ownership, rows = self.ownership, self._settings.batch_rows
+        ownership = self.ownership
         if not await ownership.check(self._consumer):
             return
         generation = ownership.generation
-        full = self._gathering.is_full(rows)
+        full = self._gathering.is_full()
         self._full_since_s = (self._full_since_s or time.monotonic()) if full else None
         if self._full_since_s is not None and time.monotonic() - self._full_since_s < PATIENCE_SECONDS:
             await asyncio.sleep(_POLL_MS / 1_000)
             return
         self._pause(paused=full)
         # Polled even when everything is paused: a consumer that stops polling is put out of its group.
-        fetched = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=self._gathering.room(rows))
+        fetched = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=self._gathering.room())
         if generation == ownership.generation:
             self._gathering.add(fetched, _now_ms())
         else:
@@ -117,20 +120,18 @@ class Loop:
                 return
             landing, self._landing = self._landing, None
             await landing
-        settings = self._settings
-        if self._gathering.is_full(settings.batch_rows) or self._gathering.is_due(_now_ms(), settings.batch_ms):
-            batch, self._gathering = self._gathering, Batch(self._panes)
+        if batch := self._gathering.take(_now_ms()):
             self._landing = asyncio.create_task(self._land(batch))
 
     async def _land(self, batch: Batch[TopicPartition]) -> None:
-        contents = await asyncio.to_thread(read_contents, list(batch.in_order()), self._settings)
+        contents = await asyncio.to_thread(read_contents, batch.records, self._settings)
         refused = await asyncio.gather(*map(self._land_rows, contents.rows))
         unusable = contents.unusable + [one for some in refused for one in some]
         self.counts["landing"] += await send_dead_letters(self._producer, unusable, self._settings)
         self.counts["refused"] += contents.refused
         self.counts["malformed headers"] += contents.malformed
         try:
-            await self._consumer.commit(batch.next_offsets())
+            await self._consumer.commit(batch.next_offsets)
         except _LOST_OWNERSHIP as error:
             log.info("partitions moved while a batch landed; it will be read again, which changes nothing: %s", error)
 
@@ -141,7 +142,7 @@ class Loop:
 
     async def _drop(self) -> None:
         """Let go of everything that is not committed, after a while in which what is landing may still be."""
-        self._gathering = Batch(self._panes)
+        self._gathering = self._nothing()
         landing, self._landing = self._landing, None
         if landing is not None:
             await _end(landing, LAND_ON_SECONDS)
@@ -151,10 +152,14 @@ class Loop:
         landing, self._landing = self._landing, None
         patience_s = self._settings.stop_seconds / 4
         landed = landing is None or await _end(landing, patience_s)
-        if landed and self._gathering.length:
-            landed = await _end(asyncio.create_task(self._land(self._gathering)), patience_s)
+        if landed:
+            landed = await _end(asyncio.create_task(self._land_rest()), patience_s)
         if not landed:
             log.warning("ClickHouse did not take the last batch in time: the next start reads it again")
+
+    async def _land_rest(self) -> None:
+        for batch in self._gathering.rest():
+            await self._land(batch)
 
 
 async def _end(landing: asyncio.Task[None], seconds: float) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 from pipeline.core.snapshot_key import SnapshotKey
@@ -12,41 +11,48 @@ from pipeline.lander.records import Record
 P = TypeVar("P")
 
 
-class Kept(NamedTuple):
-    """A snapshot's record, and the version that its key tells."""
+class Snapshot(NamedTuple):
+    """A snapshot that is not decoded."""
 
-    version: int
+    key: SnapshotKey
     record: Record
 
 
-@dataclass(slots=True)
 class Newest(Generic[P]):
     """Of every pane's part the newest snapshot, open and final ones apart. `P` names a partition.
 
     The greater version wins, a final one against an open one of the same version, the later record against its equal:
-    as ClickHouse decides between rows, so that what is dropped here would have lost there. A final one that an open one
-    of a greater version follows stays: marks speak of it.
+    as ClickHouse decides between rows, so that what is dropped here would have lost there. An open one of a greater
+    version than a final one stays beside it: the final one is not to wait for it, since marks speak of it.
     """
 
-    opened: dict[tuple[P, bytes], Kept] = field(default_factory=dict)
-    finals: dict[tuple[P, bytes], Kept] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._opened: dict[tuple[P, bytes], Snapshot] = {}
+        self._finals: dict[tuple[P, bytes], Snapshot] = {}
 
-    def offer(self, partition: P, key: SnapshotKey, record: Record) -> list[Record]:
-        """Take a record in, unless a newer one is there; return those that are needless now, it may be one of them."""
-        place = partition, key.identity
-        final, opened = self.finals.get(place), self.opened.get(place)
-        if final is not None and (final.version, True) > (key.version, key.final):
-            return [record]
-        is_behind = opened is not None and opened.version > key.version
-        if is_behind and not key.final:
-            return [record]
-        needless = [] if opened is None or is_behind else [self.opened.pop(place).record]
+    def offer(self, partition: P, snapshot: Snapshot) -> list[Snapshot]:
+        """Take one in, unless a newer one is there; return those that are needless now, it may be one of them."""
+        key, place = snapshot.key, (partition, snapshot.key.identity)
+        final, opened = self._finals.get(place), self._opened.get(place)
+        if final is not None and (final.key.version, True) > (key.version, key.final):
+            return [snapshot]
+        open_is_newer = opened is not None and opened.key.version > key.version
+        if open_is_newer and not key.final:
+            return [snapshot]
+        needless = [] if opened is None or open_is_newer else [self._opened.pop(place)]
         if key.final and final is not None:
-            needless.append(final.record)
-        (self.finals if key.final else self.opened)[place] = Kept(key.version, record)
+            needless.append(final)
+        (self._finals if key.final else self._opened)[place] = snapshot
         return needless
 
-    def records(self) -> Iterator[Record]:
-        """Yield what is kept."""
-        for kept in (self.opened, self.finals):
-            yield from (one.record for one in kept.values())
+    def kept(self) -> Iterator[tuple[P, Record]]:
+        """Yield what is there, with its partition."""
+        for some in (self._opened, self._finals):
+            yield from ((partition, one.record) for (partition, _), one in some.items())
+
+    def take(self, *, final: bool) -> list[Record]:
+        """Return the records of all final snapshots, or of all open ones, and keep them no longer."""
+        some = self._finals if final else self._opened
+        records = [one.record for one in some.values()]
+        some.clear()
+        return records

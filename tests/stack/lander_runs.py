@@ -8,15 +8,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from pipeline.core import records as panes_records
+from pipeline.core.records import PanesRecord, Snapshot
+from pipeline.core.snapshot_key import snapshot_key
 from pipeline.lander.kafka_clients import group_of
 from pipeline.lander.service import run_lander
 from pipeline.settings import Settings
+from pipeline.topics import topics_of
 from tests.contracts.history_fixture import History
 
 CHILD = """
@@ -63,6 +67,14 @@ async def until(
         await asyncio.sleep(0.1)
 
 
+async def until_async(look: Callable[[], Awaitable[object]], expected: object, *, seconds: float = 60) -> None:
+    """Look until what is seen is as expected."""
+    deadline = time.monotonic() + seconds
+    while not _fits(seen := await look(), expected):
+        assert time.monotonic() < deadline, f"saw {seen!r}, expected {expected!r}"
+        await asyncio.sleep(0.1)
+
+
 def _fits(seen: object, expected: object) -> bool:
     return bool(expected(seen)) if callable(expected) else seen == expected
 
@@ -76,6 +88,16 @@ async def publish(settings: Settings, topic: str, values: Iterable[Any], partiti
             await out.send(topic, encoded, partition=count % (partitions or settings.partitions))
         await out.flush()
     return count
+
+
+async def publish_panes(settings: Settings, contents: Iterable[PanesRecord], partition: int = 0) -> None:
+    """Publish to one partition of `panes` as aggregators do: snapshots with keys, marks without."""
+    panes = topics_of(settings).panes
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka, linger_ms=5) as out:
+        for content in contents:
+            key = snapshot_key(content) if isinstance(content, Snapshot) else None
+            await out.send(panes, panes_records.encode(content), key=key, partition=partition)
+        await out.flush()
 
 
 def count(history: History, view: str) -> int:

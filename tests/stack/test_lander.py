@@ -22,7 +22,7 @@ from tests.contracts.history_fixture import History
 from tests.contracts.kafka_records import error, operation, sample
 from tests.contracts.snapshots import block_of, mark, marks, snapshot
 from tests.contracts.told_records import alert, letter, stats
-from tests.stack.lander_runs import committed, count, lander, publish, until
+from tests.stack.lander_runs import committed, count, lander, publish, publish_panes, until, until_async
 
 pytestmark = pytest.mark.stack
 
@@ -66,6 +66,22 @@ async def test_everything_that_is_published_lies_in_its_table(landing: Settings,
         await until(lambda: {view: count(history, view) for view in expected}, expected, task=task)
     assert history.ask("SELECT event_id, idx FROM {db}.operations ORDER BY 1") == [("e1", 0), ("e2", 0), ("e3", 1)]
     assert sum(await committed(landing, topics.operations)) == 3
+
+
+async def test_an_open_snapshot_waits_and_lands_at_the_latest_when_the_lander_stops(
+    landing: Settings, history: History
+) -> None:
+    panes = topics_of(landing).panes
+    block = block_of({Series("prod", "checkout", "pay"): [1_000]})
+    opened = [snapshot(block, version=version, final=False) for version in (1, 3, 2)]
+    closed = snapshot(block, version=2, source="events.operations-1")
+    async with lander(landing) as task:
+        await publish_panes(landing, [*opened, marks(mark()), closed])
+        await until(lambda: count(history, "source_marks"), 1, task=task)
+        await until(lambda: history.ask("SELECT version, final FROM {db}.slots"), [(2, True)], task=task)
+        await until_async(lambda: committed(landing, panes), [1, 0])
+    assert history.ask("SELECT version, final FROM {db}.slots ORDER BY source") == [(3, False), (2, True)]
+    assert await committed(landing, panes) == [5, 0]
 
 
 async def test_an_event_of_the_future_is_left_to_the_aggregators_dead_letters(
