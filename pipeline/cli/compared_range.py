@@ -22,8 +22,8 @@ from pipeline.history.verifying import Asked, Tell
 from pipeline.settings import Settings
 
 _HOUR_MS = 3_600_000
-WAIT_SECONDS = 10.0
-"""For a lander that is a moment behind."""
+WAIT_SECONDS = 15.0
+"""For a lander that is a moment behind: 5 s of it are those for which it lets open snapshots wait, uncommitted."""
 
 
 @dataclass(frozen=True, slots=True)
