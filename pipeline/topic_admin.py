@@ -69,8 +69,10 @@ async def wait_for_kafka(bootstrap: str, stop: asyncio.Event | None = None, log:
     return False
 
 
-async def ensure_topics(settings: Settings) -> None:
-    """Make the pipeline's topics that are missing and return when all have leaders; any number of workers may at once.
+async def ensure_topics(settings: Settings) -> dict[str, int]:
+    """Make the pipeline's topics that are missing; return the partitions of all when they have leaders.
+
+    Any number of workers may do so at once.
 
     Raises FatalError, with what to run or to set, when a topic that is there has other partitions, another clean-up or
     other timestamps than the pipeline can live with, or when Kafka refuses to make one.
@@ -83,6 +85,7 @@ async def ensure_topics(settings: Settings) -> None:
     for spec in wanted:
         _assert_partitions(spec, there[spec.name], settings)
         _assert_config(spec, configs[spec.name], settings)
+    return {spec.name: there[spec.name] for spec in wanted}
 
 
 async def describe_topics(settings: Settings) -> list[TopicState]:

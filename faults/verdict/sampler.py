@@ -11,17 +11,19 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
 
 from faults.verdict.commit_log import ROLES, position_in
 from faults.verdict.positions import Positions
 from faults.verdict.reader import Reader
 from pipeline.settings import Settings
-from pipeline.topics import Topics
+from pipeline.topics import Topics, topics_of
 
 log = logging.getLogger(__name__)
 
 SAMPLE_SECONDS = 0.7
 _ANSWER_SECONDS = 10
+_NOTHING = OffsetAndMetadata(0, "")
 
 
 def followed(topics: Topics) -> dict[str, frozenset[str]]:
@@ -94,7 +96,9 @@ class Sampler:
     async def _offsets(self, role: str) -> dict[TopicPartition, Any]:
         assert self._admin is not None
         found = await self._admin.list_consumer_group_offsets(f"{self._prefix}pipeline-{role}")
-        return {tp: at for tp, at in found.items() if at.offset >= 0}
+        topics = followed(topics_of(self._settings))[role]
+        unread = {tp: _NOTHING for tp in self._reader.next_offset if tp.topic in topics}  # also what nobody has begun
+        return unread | {tp: at for tp, at in found.items() if at.offset >= 0}
 
     def _note(self, now_ms: int, role: str, tp: TopicPartition, at: Any, end: int) -> None:
         position = max(at.offset, position_in(role, at.metadata))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.aggregator.owner import Aggregator
@@ -14,11 +15,15 @@ from pipeline.topic_admin import ensure_topics, wait_for_kafka
 from pipeline.topics import topics_of
 
 
-def make_aggregator(settings: Settings) -> tuple[PipelineApp, Aggregator]:
-    """Return the Faust app of an aggregator and what its agent drives; nothing is started."""
+def make_aggregator(settings: Settings, partitions: Mapping[str, int]) -> tuple[PipelineApp, Aggregator]:
+    """Return the Faust app of an aggregator and what its agent drives; nothing is started.
+
+    `partitions` has how many partitions each topic has.
+    """
     aggregator = Aggregator(settings)
     topics = topics_of(settings).events()
-    app = make_app(settings, "aggregator", owner=aggregator, batch_topics=topics)
+    read = {topic: partitions[topic] for topic in topics}
+    app = make_app(settings, "aggregator", owner=aggregator, batch_topics=read)
     aggregator.app = app
 
     @app.agent(app.batch_topic(*topics), name="aggregate")  # type: ignore[untyped-decorator]  # faust is untyped
@@ -40,8 +45,8 @@ async def run_aggregator(settings: Settings, stop: asyncio.Event) -> None:
     """Run one aggregator against `settings.kafka` until `stop` is set. Raises FatalError when it can't go on."""
     if not await wait_for_kafka(settings.kafka or "", stop):
         return
-    await ensure_topics(settings)
-    app, aggregator = make_aggregator(await claimed_epochs(settings))
+    partitions = await ensure_topics(settings)
+    app, aggregator = make_aggregator(await claimed_epochs(settings), partitions)
     await run_worker(
         app,
         stop,

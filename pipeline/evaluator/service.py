@@ -22,7 +22,8 @@ def make_evaluator(settings: Settings, rules: Sequence[Rule]) -> tuple[PipelineA
     """Return the Faust app of an evaluator and what its agents drive; nothing is started."""
     evaluator = Evaluator(settings, rules)
     topics = topics_of(settings)
-    app = make_app(settings, "evaluator", owner=evaluator, batch_topics=(topics.panes, topics.signals))
+    read = (topics.panes, topics.signals)
+    app = make_app(settings, "evaluator", owner=evaluator, batch_topics=dict.fromkeys(read, settings.partitions))
     evaluator.app = app
     evaluator.tables = Tables(
         closed_panes=app.durable_table("closed_panes", topics.closed_panes, settings.partitions),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import faust
@@ -37,11 +37,11 @@ class BatchTransport(driver.Transport):  # type: ignore[misc]  # faust is untype
 
 
 class PipelineApp(faust.App):  # type: ignore[misc]  # faust is untyped
-    """A Faust app that reads `batch_topics` in batches, on behalf of `owner`."""
+    """A Faust app that reads `batch_topics` (with their partitions) in batches, on behalf of `owner`."""
 
     mundane_level = "debug"  # at which mode tells of starting and stopping
 
-    batch_topics: frozenset[str]
+    batch_topics: Mapping[str, int]
     owner: Owner
     bootstrap: str
     producers: ShardProducers
@@ -88,10 +88,13 @@ class PipelineApp(faust.App):  # type: ignore[misc]  # faust is untyped
         return table
 
 
-def make_app(settings: Settings, role: str, *, owner: Owner, batch_topics: tuple[str, ...]) -> PipelineApp:
-    """Return the app of one worker. `role` names its consumer group; nothing is started."""
+def make_app(settings: Settings, role: str, *, owner: Owner, batch_topics: Mapping[str, int]) -> PipelineApp:
+    """Return the app of one worker. `role` names its consumer group; nothing is started.
+
+    `batch_topics` has the topics that it reads in batches, and how many partitions they have.
+    """
     assert settings.kafka, "settings.kafka must be resolved before an app is made"
-    sources = max(1, settings.partitions * len(batch_topics))
+    sources = max(1, sum(batch_topics.values()))
     app = PipelineApp(
         group_of(settings, role),
         broker=[f"kafka://{address.strip()}" for address in settings.kafka.split(",")],
@@ -130,7 +133,7 @@ def make_app(settings: Settings, role: str, *, owner: Owner, batch_topics: tuple
         producer_metadata_max_age_ms=METADATA_MS,
         stream_recovery_delay=0.0,
     )
-    app.batch_topics = frozenset(batch_topics)
+    app.batch_topics = batch_topics
     app.owner = owner
     app.bootstrap = settings.kafka
     app.producers = ShardProducers(app)

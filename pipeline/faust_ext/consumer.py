@@ -31,6 +31,7 @@ from pipeline.epochs import remade_message
 from pipeline.errors import BlockedError
 from pipeline.faust_ext.batch import Batch, message_of
 from pipeline.kafka_answers import refuse_failed_answers
+from pipeline.membership import watch_partitions
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust
     def _create_worker_consumer(self, transport: Any) -> Any:
         refuse_failed_answers()
         consumer = super()._create_worker_consumer(transport)
+        watch_partitions(consumer, self.app.batch_topics)
         # Read when the consumer starts; Faust offers no setting for them.
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
         consumer._isolation_level = "read_committed"  # noqa: SLF001
@@ -107,7 +109,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.owner: Owner = self.app.owner
-        self.batch_topics: frozenset[str] = self.app.batch_topics
+        self.batch_topics: Mapping[str, int] = self.app.batch_topics
         self._next_fetch: dict[TP, int] = {}  # where the next batch of each partition must start
         self._dropped: set[TP] = set()  # fetched but not delivered: to be read again
         self._seeked_generation: int | None = None

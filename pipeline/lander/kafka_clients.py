@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from pipeline.kafka_answers import refuse_failed_answers
-from pipeline.membership import instance_id
+from pipeline.membership import instance_id, watch_partitions
 from pipeline.settings import Settings
 from pipeline.topics import RECORD_BYTES, topics_of
 
@@ -29,19 +31,20 @@ def group_of(settings: Settings) -> str:
     return f"{settings.namespace}.pipeline-lander" if settings.namespace else "pipeline-lander"
 
 
-def make_consumer(settings: Settings) -> AIOKafkaConsumer:
-    """Return a consumer that is not started. It commits nothing by itself."""
+def make_consumer(settings: Settings, partitions: Mapping[str, int]) -> AIOKafkaConsumer:
+    """Return a consumer that is not started, of topics with so many partitions. It commits nothing by itself."""
     refuse_failed_answers()
-    partitions = settings.partitions * (len(landed_topics(settings)) - 2) + 2  # dead and late have one each
-    return AIOKafkaConsumer(
+    landed = {topic: partitions[topic] for topic in landed_topics(settings)}
+    fetch_bytes = FETCH_BYTES_IN_ALL // sum(landed.values())
+    consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka,
         group_id=group_of(settings),
-        group_instance_id=instance_id(settings.worker_id, landed_topics(settings)),
+        group_instance_id=instance_id(settings.worker_id, landed),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         # At least one record comes whatever its size, so this bounds memory and not what can be read.
-        max_partition_fetch_bytes=min(4 * 1024 * 1024, max(_FETCH_BYTES_LEAST, FETCH_BYTES_IN_ALL // partitions)),
+        max_partition_fetch_bytes=min(4 * 1024 * 1024, max(_FETCH_BYTES_LEAST, fetch_bytes)),
         fetch_max_bytes=FETCH_BYTES_IN_ALL // 2,
         fetch_max_wait_ms=100,
         session_timeout_ms=10_000,
@@ -51,6 +54,8 @@ def make_consumer(settings: Settings) -> AIOKafkaConsumer:
         partition_assignment_strategy=(StickyPartitionAssignor,),
         check_crcs=False,
     )
+    watch_partitions(consumer, landed)
+    return consumer
 
 
 def make_producer(settings: Settings) -> AIOKafkaProducer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -44,16 +44,16 @@ async def run_lander(settings: Settings, stop: asyncio.Event) -> None:
         logging.getLogger(library).setLevel(logging.ERROR)
     if not (await prepare_history(settings, stop) and await wait_for_kafka(settings.kafka or "", stop)):
         return
-    await ensure_topics(settings)
-    await _land_until(await claimed_epochs(settings), stop)
+    partitions = await ensure_topics(settings)
+    await _land_until(await claimed_epochs(settings), partitions, stop)
 
 
-async def _land_until(settings: Settings, stop: asyncio.Event) -> None:
+async def _land_until(settings: Settings, partitions: Mapping[str, int], stop: asyncio.Event) -> None:
     assert settings.clickhouse is not None
     address = str(parse_address(settings.clickhouse))
     connected = partial(connect, settings, connect_seconds=CONNECT_SECONDS, answer_seconds=ANSWER_SECONDS)
     inserter = Inserter(connected, settings.database, address, settings.batch_rows)
-    consumer, producer = make_consumer(settings), make_producer(settings)
+    consumer, producer = make_consumer(settings, partitions), make_producer(settings)
     loop = Loop(settings, consumer, producer, inserter)
     consumer.subscribe(landed_topics(settings), listener=loop.ownership)
     rolling = asyncio.create_task(keep_rolling(settings, stop))

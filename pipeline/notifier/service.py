@@ -108,7 +108,7 @@ def _consumer(settings: Settings) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka,
         group_id=group_of(settings),
-        group_instance_id=instance_id(settings.worker_id, (topics_of(settings).alerts,)),
+        group_instance_id=instance_id(settings.worker_id, {topics_of(settings).alerts: settings.partitions}),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",

@@ -82,7 +82,7 @@ class FakeOwner:
 @pytest.fixture
 async def consumer(tmp_path: Path) -> BatchConsumer:
     owner = FakeOwner()
-    app = make_app(Settings(kafka="localhost:1", home=tmp_path), "test", owner=owner, batch_topics=(TOPIC,))
+    app = make_app(Settings(kafka="localhost:1", home=tmp_path), "test", owner=owner, batch_topics={TOPIC: 1})
     bind_to_running_loop(app)
     app.finalize()
     consumer: BatchConsumer = app.consumer

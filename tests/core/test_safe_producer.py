@@ -37,7 +37,7 @@ class FakeKafka:
 @pytest.fixture
 async def producer(tmp_path: Path) -> SafeProducer:
     owner: Any = None
-    app = make_app(Settings(kafka="localhost:1", home=tmp_path), "test", owner=owner, batch_topics=("t",))
+    app = make_app(Settings(kafka="localhost:1", home=tmp_path), "test", owner=owner, batch_topics={"t": 1})
     bind_to_running_loop(app)
     app.finalize()
     return app.producer  # type: ignore[no-any-return]

@@ -77,6 +77,8 @@ async def test_every_committed_record_is_read_once_whatever_is_done_to_kafka(tmp
         assert await watch.account() is not account
         assert seen(await watch.account()) == seen(account) == [1] * 110 + [0] * 10 + [1] * 200
         assert account.complaints == []
+        roles = {role for role, *place in account.positions.tracks if place == [topics_of(settings).operations, 3]}
+        assert roles == {"aggregator", "lander"}  # no group has ever read what is there
 
 
 async def test_a_watch_that_died_says_where_its_log_is(tmp_path: Path) -> None:

@@ -81,7 +81,10 @@ async def forge_topics(settings: Settings) -> None:
     async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all") as producer:
         for topic, forge in forgeries:
             records = [record for record in await read_all(kafka, topic) if record.value]
-            # The one that is forged stands first, and its forgery in the same partition.
+            # The one that is forged stands first, and its forgery in the same partition. Of alerts it is the least:
+            # `forge_history` deletes the greatest, and the forgery would land in its place.
+            if topic == topics.alerts:
+                records.sort(key=lambda record: bytes(record.key))
             first = next(r for r in records if topic != topics.panes or isinstance(decode(r.value), Snapshot))
             await producer.send_and_wait(topic, forge([first, *records]), key=first.key, partition=first.partition)
         on_time = encode_late(LateEvents(settings.epoch, f"{topics.operations}-0", [2**38], [0], [0]))

@@ -21,10 +21,11 @@ FROM slots WHERE events + error_events > 0 ORDER BY ALL
 
 ROLL_UPS = {"panes_1m", "panes_1h"}
 ROLLED = " UNION ALL ".join(
-    f"SELECT '{table}', pane_start, environment, service, operation, events, calls FROM {table} WHERE events > 0"
+    f"SELECT '{table}', pane_start, environment, service, operation, events, calls FROM {table} WHERE {IN_HOUR}"
     for table in sorted(ROLL_UPS)
 )
-ROLLED = f"SELECT * FROM ({ROLLED}) ORDER BY ALL"
+ROLLED = f"SELECT * FROM ({ROLLED}) WHERE events > 0 ORDER BY ALL"
+"""Of the hour: the lander rolls up others while a test runs, the one after it and the one that it is."""
 
 
 def repaired_to_the_end(told: Told) -> None:
