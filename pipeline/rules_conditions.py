@@ -25,6 +25,7 @@ from pipeline.core.rules import (
     SuccessRate,
     Throughput,
 )
+from pipeline.core.window_config import beside
 from pipeline.rules_thresholds import objective
 from pipeline.settings import window_ms
 
@@ -115,14 +116,15 @@ def errors_per_second(fields: Fields) -> Condition:
 
 def throughput(fields: Fields) -> Condition:
     """Read `throughput`."""
-    side, older = cast(Side, fields.take("side", _SIDES, "below")), longest(fields.windows)
+    side, older = cast(Side, fields.take("side", _SIDES, "below")), longest(beside(fields.windows, fields.window))
     if side == "above":
         return Throughput(side=side)
     if older == fields.window:
         fields.problem(
             "window",
             f"window: {older} is the longest that is kept, and whether a series has fallen or has just begun is seen "
-            f"in a longer one; allowed: a shorter window, or keep a longer one too (the setting PIPELINE_WINDOWS)",
+            f"in a longer one; allowed: a shorter window, or keep a longer one too (the settings PIPELINE_WINDOWS, "
+            "PIPELINE_LONG_WINDOWS)",
         )
     return Throughput(side=side, older=older)
 
@@ -137,7 +139,7 @@ def budget(fields: Fields) -> Condition:
 def burn_rate(fields: Fields) -> Condition:
     """Read `burn_rate`."""
     fields.need("objective", "99.9%")
-    shorter = [name for name in fields.windows if window_ms(name) < window_ms(fields.window)]
+    shorter = [name for name in beside(fields.windows, fields.window) if window_ms(name) < window_ms(fields.window)]
     # A twelfth of the long window, as in The Site Reliability Workbook, chapter 5.
     twelfth_ms = window_ms(fields.window) // 12
     default = max((name for name in shorter if window_ms(name) <= twelfth_ms), key=window_ms, default="")
@@ -154,13 +156,13 @@ def change(fields: Fields) -> Condition:
     """Read `change`."""
     fields.need("of", "error_rate")
     of = fields.take("of", values.one_of("error_rate", "throughput", "response_time"), "error_rate")
-    longer = [name for name in fields.windows if window_ms(name) > window_ms(fields.window)]
+    longer = [name for name in beside(fields.windows, fields.window) if window_ms(name) > window_ms(fields.window)]
     default = longest(longer) if longer else ""
     if not default:
         fields.problem(
             "against",
             f"against: no window longer than {fields.window} is kept; allowed: a shorter window, or keep a longer one "
-            "too (the setting PIPELINE_WINDOWS)",
+            "too (the settings PIPELINE_WINDOWS, PIPELINE_LONG_WINDOWS)",
         )
     return Change(
         of=cast(Literal["error_rate", "throughput", "response_time"], of),
@@ -184,6 +186,8 @@ def kept_window(windows: Sequence[str], which: str = "") -> Callable[[object], s
         if value in windows:
             return str(value)
         those = f"a window that is kept{f' and is {which}' if which else ''}"
-        raise ValueError(f"{those}: {', '.join(windows) or 'there is none'} (the setting PIPELINE_WINDOWS)")
+        raise ValueError(
+            f"{those}: {', '.join(windows) or 'there is none'} (the settings PIPELINE_WINDOWS, PIPELINE_LONG_WINDOWS)"
+        )
 
     return read

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, PrivateAttr, SecretStr, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HOME_NAME = ".pipeline"
@@ -80,6 +80,15 @@ class Settings(BaseSettings):
     windows: tuple[str, ...] = Field(
         ("1m", "5m", "15m", "1h"), description="Sliding windows: whole numbers of panes, as JSON list of 30s, 5m, 1h."
     )
+    long_windows: tuple[str, ...] = Field(
+        ("30m", "2h", "6h", "24h", "3d"),
+        description="Windows that move by long panes: whole numbers of them, as JSON list; those of PIPELINE_WINDOWS "
+        "are left out. [] keeps none.",
+        validate_default=True,
+    )
+    long_pane_seconds: int = Field(
+        300, ge=1, description="Length of a long pane, and the step of every long window; a whole number of panes."
+    )
     out_of_orderness_ms: int = Field(2_000, ge=0, description="How far events may be out of order before they wait.")
     allowed_lateness_ms: int = Field(30_000, ge=0, description="Until then a late event corrects its pane.")
     future_limit_ms: int = Field(30_000, ge=0, description="Further than this past the broker's time is refused.")
@@ -131,6 +140,19 @@ class Settings(BaseSettings):
         copy._epochs = dict(epochs)  # noqa: SLF001 - its own
         return copy
 
+    @model_validator(mode="after")
+    def _long_windows_fit(self) -> Self:
+        pane, long = self.pane_seconds, self.long_pane_seconds
+        if self.long_windows and long % pane:
+            raise ValueError(
+                f"long_pane_seconds: {long} s is not a whole number of panes of {pane} s (pane_seconds); choose one "
+                "that is, or keep no long windows (long_windows: [])"
+            )
+        for name in self.long_windows:
+            if window_ms(name) % (long * 1000):
+                raise ValueError(f"long_windows: {name} is not a whole number of long panes of {long} s")
+        return self
+
     @field_validator("kafka")
     @classmethod
     def _kafka_addresses(cls, value: str | None) -> str | None:
@@ -140,12 +162,17 @@ class Settings(BaseSettings):
                 raise ValueError(f"{address!r} is not host:port")
         return value or None
 
-    @field_validator("windows")
+    @field_validator("windows", "long_windows")
     @classmethod
     def _window_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
             window_ms(name)
         return value
+
+    @field_validator("long_windows")
+    @classmethod
+    def _none_twice(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        return tuple(name for name in value if name not in info.data.get("windows", ()))
 
 
 _UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}

@@ -61,6 +61,10 @@ class Topics:
         return f"{self.prefix}stats"
 
     @property
+    def long_stats(self) -> str:
+        return f"{self.prefix}stats.long"
+
+    @property
     def live(self) -> str:
         return f"{self.prefix}live"
 
@@ -79,6 +83,10 @@ class Topics:
     @property
     def closed_panes(self) -> str:
         return f"{self.prefix}closed-panes-changelog"
+
+    @property
+    def long_panes(self) -> str:
+        return f"{self.prefix}long-panes-changelog"
 
     @property
     def windows(self) -> str:
@@ -126,11 +134,13 @@ def specs(settings: Settings) -> Iterator[TopicSpec]:
     yield TopicSpec(topics.panes, n, "snapshots of panes by source partition, and marks", day)
     yield TopicSpec(topics.signals, n, "critical errors, straight to the alert agent", day)
     yield TopicSpec(topics.stats, n, "rates and percentiles: a record per series and step", day)
+    yield TopicSpec(topics.long_stats, n, "the same of long windows: a record per series and long pane", day)
     yield TopicSpec(topics.live, n, "windows in the making, for live views", {"retention.ms": str(_HOUR_MS), **large})
     yield TopicSpec(topics.alerts, n, "alerts: every transition, append-only", month)
     yield TopicSpec(topics.alerts_state, n, "alerts: what is true now, compacted", compact)
     yield TopicSpec(topics.decisions, n, "alerts: why each changed, or did not", week)
     yield TopicSpec(topics.closed_panes, n, "changelog of the table closed_panes", compact)
+    yield TopicSpec(topics.long_panes, n, "changelog of the table long_panes", compact)
     yield TopicSpec(topics.windows, n, "changelog of the table windows", compact)
     yield TopicSpec(topics.control, 1, "what is changed at run time, such as silences, compacted", compact)
     yield TopicSpec(topics.notifications, 1, "what people were told, and what they are to be told, compacted", compact)

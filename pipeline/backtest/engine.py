@@ -15,11 +15,13 @@ from pipeline.core.alert_signal import evaluate_signal
 from pipeline.core.alert_state import AlertStates
 from pipeline.core.alert_transition import Evaluation
 from pipeline.core.block import Block, unpack
-from pipeline.core.closed_pane import ClosedKey, blocks_of
+from pipeline.core.closed_pane import blocks_of
+from pipeline.core.long_rules import LongRules
+from pipeline.core.pane_table import PaneTable
 from pipeline.core.records import Mark, Marks, Signal, Snapshot
 from pipeline.core.rules import Rule
 from pipeline.core.series import Series
-from pipeline.core.window_config import WindowConfig, WindowState
+from pipeline.core.window_config import KeptWindows, WindowConfig, WindowState
 from pipeline.core.window_engine import WindowEngine
 
 _SOURCE = "history"
@@ -41,23 +43,34 @@ class Beginning:
 class WatermarkEngine:
     """Rules over one history, all of it in one shard. Without a `beginning` it starts where the first pane is, as live.
 
-    Memory: the windows, and as records under zstd the panes of the longest one. A step costs what it costs live.
+    `long` are its long windows, if any are kept. Memory: the windows, and as records under zstd the panes of the
+    longest one. A step costs what it costs live.
     """
 
-    def __init__(self, config: WindowConfig, rules: Sequence[Rule], beginning: Beginning | None = None) -> None:
-        self.rules: CompiledRules = compile_rules(rules, tuple(config.windows))
+    def __init__(
+        self,
+        config: WindowConfig,
+        rules: Sequence[Rule],
+        beginning: Beginning | None = None,
+        long: WindowConfig | None = None,
+    ) -> None:
+        self.rules: CompiledRules = compile_rules(rules, KeptWindows(config.windows, long.windows if long else ()))
         self.states = AlertStates()
         self._pane_ms = config.pane_ms
-        self._table: dict[ClosedKey, bytes] = {}
-        self._keys: dict[int, list[ClosedKey]] = {}
+        self._table = PaneTable()
         self._open: dict[int, list[Snapshot]] = {}
-        self._engine = WindowEngine(config, self._fetch)
+        self._engine = WindowEngine(config, self._table.fetch)
         self._engine.set_sources([_SOURCE])
         self._decides_after_ms = beginning.decides_after_ms if beginning else None
+        self.long: LongRules | None = None
+        if long is not None and self.rules.long.by_name:
+            self.long = LongRules(long, self.rules.long, self._engine.frontier, self._decides_after_ms)
         self._offset = 0
         if beginning is not None:
             at_ms = beginning.at_ms
             self._engine.restore({}, WindowState(at_ms, at_ms, at_ms, 0, 0), beginning.seen)
+            if self.long is not None:
+                self.long.begin(at_ms, beginning.seen)
 
     def pane(
         self, start_ms: int, snapshots: Iterable[Snapshot], signals: Iterable[Signal] = ()
@@ -68,7 +81,7 @@ class WatermarkEngine:
         """
         for signal in signals:
             if self._decides(signal.timestamp_ms):
-                yield self._taken(evaluate_signal(self.rules, signal, self.states, self._engine.watermark_ms))
+                yield self._taken(evaluate_signal(self.rules.short, signal, self.states, self._engine.watermark_ms))
         for snapshot in snapshots:
             self._open.setdefault(start_ms, []).append(snapshot)
             self._engine.on_snapshot(snapshot, self._next_offset())
@@ -76,13 +89,13 @@ class WatermarkEngine:
         for end_ms in self._engine.due_steps():
             view = self._engine.view(end_ms, "on_time")
             if self._decides(end_ms):
-                yield self._taken(evaluate(self.rules, view, self.states))
+                yield self._taken(evaluate(self.rules.short, view, self.states))
             self._engine.emitted(view)
-        self._settle(start_ms + self._pane_ms)
+        yield from self._settle(start_ms + self._pane_ms)
 
     def blocks(self, start_ms: int) -> list[Block]:
         """Return what a pane of the longest window holds; nothing where there was no event. A closed one is decoded."""
-        return [unpack(one.block) for one in self._open.get(start_ms, ())] or blocks_of(self._fetch(start_ms))
+        return [unpack(one.block) for one in self._open.get(start_ms, ())] or blocks_of(self._table.fetch(start_ms))
 
     def _decides(self, at_ms: int) -> bool:
         return self._decides_after_ms is None or at_ms > self._decides_after_ms
@@ -99,21 +112,21 @@ class WatermarkEngine:
         self._offset += 1
         return self._offset - 1
 
-    def _settle(self, end_ms: int) -> None:
-        """Commit, close panes, and forget what has been quiet for a day: all of it on the clock of the events."""
+    def _settle(self, end_ms: int) -> Iterator[Evaluation]:
+        """Commit, close panes, and forget what has been quiet for a day: all of it on the clock of the events.
+
+        Yield what the steps of the long windows decide, which come due when panes are closed.
+        """
         self._engine.committed(self._engine.commit_state())
         for pane in self._engine.close_due(end_ms):
-            for key, value in pane.records():
-                self._table[key] = value
-                self._keys.setdefault(key.pane_start_ms, []).append(key)
+            self._table.put(pane)
             self._engine.closed(pane)
             self._open.pop(pane.start_ms, None)
-        for key in self._engine.expired():
-            del self._table[key]
-            self._keys.pop(key.pane_start_ms, None)
+            if self.long is not None:
+                self.long.closed(pane)
+        if self.long is not None and self._engine.closed_through_ms is not None:
+            yield from self.long.closed_through(self._engine.closed_through_ms)
+        self._table.delete(self._engine.expired())
         if end_ms % _FORGET_MS == 0:
             for state in self.states.forgettable(end_ms):
                 self.states.forget(state)
-
-    def _fetch(self, start_ms: int) -> list[bytes]:
-        return [self._table[key] for key in self._keys.get(start_ms, ())]

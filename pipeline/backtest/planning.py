@@ -52,7 +52,7 @@ def plan(place: Place, from_ms: int, to_ms: int, rules: Sequence[Rule]) -> Plan:
     span = _closed(place, asked)
     cut_from_ms = asked.to_ms if span.to_ms < asked.to_ms else None
     decides_after_ms = span.from_ms - memory_ms(rules) // pane_ms * pane_ms
-    longest_ms = max(map(window_ms, place.settings.windows))
+    longest_ms = longest_window_ms(place.settings, rules)
     read_from_ms = decides_after_ms - longest_ms
     if first_ms >= read_from_ms:
         full_ms = first_ms + longest_ms
@@ -60,6 +60,12 @@ def plan(place: Place, from_ms: int, to_ms: int, rules: Sequence[Rule]) -> Plan:
     day = Span(read_from_ms - DAY_MS, read_from_ms, pane_ms)
     beginning = Beginning(read_from_ms, decides_after_ms, last_seen(place.client, place.database, day))
     return Plan(span, read_from_ms, beginning, cut_from_ms)
+
+
+def longest_window_ms(settings: Settings, rules: Sequence[Rule]) -> int:
+    """Return the length of the longest window of those that the rules are looked at with."""
+    far = any(rule.window in settings.long_windows for rule in rules)
+    return max(map(window_ms, (*settings.windows, *(settings.long_windows if far else ()))))
 
 
 def _closed(place: Place, asked: Span) -> Span:
@@ -105,6 +111,20 @@ def window_config(settings: Settings, pane_ms: int) -> WindowConfig:
             f"The panes of the range are {pane_ms // 1_000} s long: {error}. Set PIPELINE_WINDOWS to windows that were "
             "kept then, or choose another range"
         ) from None
+
+
+def long_window_config(settings: Settings, pane_ms: int) -> WindowConfig | None:
+    """Return the same for the long windows; None where none are kept, or panes of the range don't fit them."""
+    long_ms = settings.long_pane_seconds * 1000
+    if not settings.long_windows or long_ms % pane_ms:
+        return None
+    return WindowConfig(
+        shard=0,
+        pane_ms=long_ms,
+        windows={name: window_ms(name) for name in settings.long_windows},
+        series_limit=series_limit(settings.series_max, 1),
+        close_grace_ms=0,
+    )
 
 
 def _first_ms(place: Place, span: Span) -> int:

@@ -18,6 +18,7 @@ from pipeline.cli.rules_held import held_rules, here
 from pipeline.core.rules import Rule
 from pipeline.core.series import Series
 from pipeline.errors import FatalError
+from pipeline.kept_windows import kept_windows
 from pipeline.settings import Settings, window_ms
 
 _BEFORE_MS, _AFTER_MS = 300_000, 60_000
@@ -98,7 +99,7 @@ def _of_moment(settings: Settings, name: str, series: Series, at_ms: int) -> dic
         before,
         around,
         windows,
-        {one: window_ms(one) for one in settings.windows},
+        {one: window_ms(one) for one in kept_windows(settings)},
         settings.slow_threshold_ms,
     )
     held = [{"window": window, **row} for window, row in windows.by_name.items()]

@@ -20,6 +20,7 @@ from pipeline.cli.rules_table import preset_table, rule_facts, rules_table
 from pipeline.cli.rules_traffic import one_error_notes, per_hour
 from pipeline.core.rule_orders import RuleOrders
 from pipeline.core.rules import Rule
+from pipeline.kept_windows import kept_windows
 from pipeline.rehearsal.outcome import Line, compare, is_good
 from pipeline.rehearsal.perform import perform
 from pipeline.rehearsal.script_file import load_script
@@ -134,7 +135,7 @@ def _tell(file: str, lines: list[Line], *, everything: bool) -> None:
 
 
 def _rules(settings: Settings, file: str) -> list[Rule]:
-    return load_rules(Path(file) if file else settings.rules, settings.windows)
+    return load_rules(Path(file) if file else settings.rules, kept_windows(settings))
 
 
 def _left_out(settings: Settings, held: Layered) -> list[str]:

@@ -22,6 +22,7 @@ from pipeline.cli.moments import moment_ms
 from pipeline.core.rules import Rule
 from pipeline.errors import FatalError
 from pipeline.history.live_episodes import fired_live
+from pipeline.kept_windows import kept_windows
 from pipeline.rules_file import load_rules
 from pipeline.settings import Settings
 
@@ -56,7 +57,7 @@ def backtest(
 
 
 def _rules(file: str, settings: Settings) -> list[Rule]:
-    rules = load_rules(Path(file), settings.windows)
+    rules = load_rules(Path(file), kept_windows(settings))
     if not rules:
         raise FatalError(f"{file} has no rule that is enabled: there is nothing to run")
     return rules

@@ -10,6 +10,7 @@ from pipeline.cli.configuration import resolve
 from pipeline.cli.topic_reader import unreachable
 from pipeline.core.rule_orders import RuleOrders
 from pipeline.errors import FatalError
+from pipeline.kept_windows import kept_windows
 from pipeline.rule_control import read_rule_orders
 from pipeline.rules_changes import BelowControl
 from pipeline.rules_file import load_written
@@ -38,7 +39,8 @@ async def _orders(settings: Settings) -> RuleOrders:
 
 def below_control(settings: Settings, environment: Mapping[str, str] = os.environ) -> BelowControl:
     """Return the rules of the file, with the environment over them."""
-    return BelowControl(load_written(settings.rules, settings.windows), environment, settings.windows)
+    windows = kept_windows(settings)
+    return BelowControl(load_written(settings.rules, windows), environment, windows)
 
 
 def held_rules(settings: Settings, orders: RuleOrders | None) -> Layered:

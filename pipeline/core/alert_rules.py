@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from pipeline.core.rule_match import RowIndex
 from pipeline.core.rule_version import rule_version
 from pipeline.core.rules import Absence, CriticalError, Rule
 from pipeline.core.series import Series
+from pipeline.core.window_config import KeptWindows, beside
 
 HIDDEN_BY = {"success_rate": "error_rate"}
 """One cause pages once: people are not told of the one while the other, as grave or graver, fires on its series."""
@@ -40,6 +41,24 @@ class CompiledRules:
         }
         self.versions = {rule.name: rule_version(rule) for rule in every}
         self._indexes: dict[int, RowIndex] = {}
+        self._parts: tuple[CompiledRules, CompiledRules] | None = None
+
+    def divide(self, long_windows: Collection[str]) -> None:
+        """Divide them into `short` and `long`: those over long windows are looked at by themselves."""
+        far = CompiledRules(rule for rule in self.windowed if rule.window in long_windows)
+        if far.by_name:
+            near = CompiledRules(rule for rule in self.by_name.values() if rule.name not in far.by_name)
+            self._parts = near, far
+
+    @property
+    def short(self) -> CompiledRules:
+        """Those over short windows, and those that look at none."""
+        return self._parts[0] if self._parts is not None else self
+
+    @property
+    def long(self) -> CompiledRules:
+        """Those over long windows."""
+        return self._parts[1] if self._parts is not None else _NONE
 
     def index(self, shard: int, series: Sequence[Series]) -> RowIndex:
         """Return the index of a shard's rows; the one of the step before while its series are the same."""
@@ -47,6 +66,9 @@ class CompiledRules:
         if index is None or not index.is_for(series):
             index = self._indexes[shard] = RowIndex(series)
         return index
+
+
+_NONE = CompiledRules(())
 
 
 def _recovery(rule: Rule) -> Rule:
@@ -68,4 +90,7 @@ def compile_rules(rules: Sequence[Rule], windows: Sequence[str]) -> CompiledRule
         for window in windows_of(rule):
             if window not in windows:
                 raise ValueError(f"rule {rule.name!r}: window {window!r} is not kept; there are {', '.join(windows)}")
+            if window not in (together := beside(windows, rule.window)):
+                raise ValueError(f"rule {rule.name!r}: beside {rule.window} it can look at {', '.join(together)}")
+    compiled.divide(windows.long if isinstance(windows, KeptWindows) else ())
     return compiled

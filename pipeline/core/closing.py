@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.core.closed_pane import ClosedKey, ClosedPane, decode_closed, whole
@@ -107,11 +108,13 @@ class Closing:
         self._store.close(pane.start_ms, max(1, -(-pane.block.rows // PART_SERIES)))
         self._pass(pane.start_ms + self._config.pane_ms)
 
-    def expired(self) -> list[ClosedKey]:
-        """Return the keys of records that no restart needs any more; each once."""
-        keys, self._left_over = self._left_over, []
+    def expired(self, kept_from_ms: int | None = None) -> list[ClosedKey]:
+        """Return the keys of records that no restart needs any more; each once. None from `kept_from_ms` on."""
+        bound = math.inf if kept_from_ms is None else kept_from_ms
+        keys = [key for key in self._left_over if key.pane_start_ms < bound]
+        self._left_over = [key for key in self._left_over if key.pane_start_ms >= bound]
         if self._committed is not None and self._committed.frontier_ms is not None:
-            old = self._store.forget_closed(self._committed.frontier_ms - self._config.longest_ms)
+            old = self._store.forget_closed(min(self._committed.frontier_ms - self._config.longest_ms, bound))
             keys += [
                 ClosedKey(start, self._config.shard, part) for start, parts in old.items() for part in range(parts)
             ]

@@ -85,7 +85,7 @@ class PaneStore:
             insort(self._starts, start_ms)
         self._closed[start_ms] = parts
 
-    def forget_closed(self, before_ms: int) -> dict[int, int]:
+    def forget_closed(self, before_ms: float) -> dict[int, int]:
         """Forget closed panes that start before; return how many parts each has in the table."""
         old = {start_ms: parts for start_ms, parts in self._closed.items() if start_ms < before_ms}
         for start_ms in old:

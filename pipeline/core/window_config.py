@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import msgspec
 
 _HOUR_MS = 3_600_000
+
+
+class KeptWindows(tuple[str, ...]):  # noqa: SLOT001 - a tuple can have no slots of its own
+    """The names of all windows that are kept. The `long` ones move by coarse panes, and are looked at by themselves."""
+
+    long: tuple[str, ...]
+
+    def __new__(cls, short: Iterable[str], long: Iterable[str] = ()) -> Self:
+        """Put both together, short ones first."""
+        far = tuple(long)
+        made = super().__new__(cls, (*short, *far))
+        made.long = far
+        return made
+
+    def beside(self, name: str) -> tuple[str, ...]:
+        """Return the windows that a rule over one of them can look at too."""
+        return self.long if name in self.long else tuple(one for one in self if one not in self.long)
+
+
+def beside(windows: Sequence[str], name: str) -> Sequence[str]:
+    """Return the windows that a rule over `name` can look at; all of them, unless they say otherwise."""
+    return windows.beside(name) if isinstance(windows, KeptWindows) else windows
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class WindowEngine:
         self.other_pane_length = 0
         self.position = 0
         self._config = config
-        self._frontier = Frontier(close_grace_ms=config.close_grace_ms, idle_lag_release_ms=config.idle_lag_release_ms)
+        self.frontier = Frontier(close_grace_ms=config.close_grace_ms, idle_lag_release_ms=config.idle_lag_release_ms)
         self._rows = RowTable()
         self._store = PaneStore(StatusColumns(), self._rows, fetch)
         self._live = LiveSeries(config, self._rows, self._store)
@@ -62,12 +62,12 @@ class WindowEngine:
 
     def set_sources(self, expected: Collection[str]) -> None:
         """Name all source partitions ("topic-partition" of every topic of events); each holds back until heard."""
-        self._frontier.set_sources(expected)
+        self.frontier.set_sources(expected)
 
     def on_marks(self, marks: Marks, offset: int) -> None:
         """Take in marks; `offset` is theirs in the `panes` partition."""
         self.position = max(self.position, offset + 1)
-        self._frontier.on_marks(marks, offset)
+        self.frontier.on_marks(marks, offset)
 
     def on_snapshot(self, snapshot: Snapshot, offset: int) -> None:
         """Take in a snapshot; it counts if it is newer than its source's last one and its pane is still open.
@@ -75,9 +75,8 @@ class WindowEngine:
         ValueError for a snapshot of another shard.
         """
         if snapshot.shard != self._config.shard:
-            raise ValueError(
-                f"snapshot of shard {snapshot.shard} at offset {offset} given to shard {self._config.shard}"
-            )
+            shard = self._config.shard
+            raise ValueError(f"snapshot of shard {snapshot.shard} at offset {offset} given to shard {shard}")
         self.position = max(self.position, offset + 1)
         if snapshot.pane_ms != self._config.pane_ms:
             self.other_pane_length += 1
@@ -143,14 +142,14 @@ class WindowEngine:
     @property
     def watermark_ms(self) -> int | None:
         """Event time up to which everything has come, but for late events; None before there is one."""
-        return self._frontier.watermark_ms
+        return self.frontier.watermark_ms
 
     def due_steps(self) -> Iterator[int]:
         """Yield the end of each step that the watermark has passed, ascending; each must be emitted before the next.
 
         Spans in which no window holds anything are jumped over.
         """
-        while (end_ms := self._steps.next_ms(self._frontier.watermark_ms)) is not None:
+        while (end_ms := self._steps.next_ms(self.frontier.watermark_ms)) is not None:
             yield end_ms
             if self._steps.emitted_ms != end_ms:
                 return
@@ -167,7 +166,7 @@ class WindowEngine:
 
         None before the first step, and while the watermark is too far behind the newest source.
         """
-        greatest_ms, watermark_ms = self._frontier.greatest_ms, self._frontier.watermark_ms
+        greatest_ms, watermark_ms = self.frontier.greatest_ms, self.frontier.watermark_ms
         if greatest_ms is None or watermark_ms is None or self._steps.emitted_ms is None:
             return None
         pane_ms = self._config.pane_ms
@@ -191,7 +190,7 @@ class WindowEngine:
         return StepView(
             series=names,
             end_ms=end_ms,
-            watermark_ms=self._frontier.watermark_ms,
+            watermark_ms=self.frontier.watermark_ms,
             status=status,
             revision=self._late.rounds if status == "late" else 0,
             changed=self._live.take_changed(names, end_ms, status),
@@ -199,18 +198,15 @@ class WindowEngine:
             seen=self._live.seen_without(names),
             window_names=tuple(self._config.windows),
             compute=self._columns(windows, end_ms, rows),
-            completeness=self._frontier.completeness(end_ms),
+            completeness=self.frontier.completeness(end_ms),
         )
 
     def emitted(self, view: StepView) -> None:
         """The records of a view on time, or late, are written: go on."""
-        windows = self._steps.windows
-        if windows is None or view.status == "early":
-            return
         if view.status == "late":
             self._late.emitted(view.end_ms)
-            return
-        self._steps.emitted(view.end_ms)
+        elif view.status == "on_time":
+            self._steps.emitted(view.end_ms)
 
     def _advance(self, windows: Windows, end_ms: int) -> None:
         if end_ms < windows.end_ms:
@@ -236,7 +232,7 @@ class WindowEngine:
     def held_back_offset(self) -> int | None:
         """Return the least offset that a restart must read again, which a commit may not pass; None: `position`."""
         offsets = [pane.first_offset for pane in self._store.open.values()]
-        marks = self._frontier.held_back_offset()
+        marks = self.frontier.held_back_offset()
         return min([*offsets, marks] if marks is not None else offsets, default=None)
 
     def commit_state(self) -> WindowState:
@@ -245,7 +241,7 @@ class WindowEngine:
         return WindowState(
             frontier_ms=self._closing.frontier_ms,
             emitted_ms=self._steps.emitted_ms,
-            watermark_ms=self._frontier.watermark_ms,
+            watermark_ms=self.frontier.watermark_ms,
             settled_offset=self._late.settled_offset,
             late_rounds=self._late.rounds,
         )
@@ -259,7 +255,7 @@ class WindowEngine:
 
         The same ones are returned again until then. Ask at least each second: the grace of closing runs between calls.
         """
-        closable_ms = self._frontier.closable_ms(now_ms)
+        closable_ms = self.frontier.closable_ms(now_ms)
         if self._late.pending:
             return []
         self._rename(self.position)
@@ -269,9 +265,14 @@ class WindowEngine:
         """The table has acknowledged every record of the pane, and `fetch` returns them."""
         self._closing.closed(pane)
 
-    def expired(self) -> list[ClosedKey]:
-        """Return the keys of table records that are no longer needed, to be deleted; each is returned once."""
-        return self._closing.expired()
+    @property
+    def closed_through_ms(self) -> int | None:
+        """Panes that end at or before it are closed; those with events are in the table."""
+        return self._closing.frontier_ms
+
+    def expired(self, kept_from_ms: int | None = None) -> list[ClosedKey]:
+        """Return the keys of table records that no restart needs, each once; none of panes from `kept_from_ms` on."""
+        return self._closing.expired(kept_from_ms)
 
     def restore(
         self,
@@ -288,7 +289,7 @@ class WindowEngine:
         self._live.restore(seen or {})
         if state is not None:
             self._late.restore(state.settled_offset, state.late_rounds)
-            self._frontier.restore(state.watermark_ms, state.frontier_ms)
+            self.frontier.restore(state.watermark_ms, state.frontier_ms)
         stands = [at for at in (state.emitted_ms if state else None, self._closing.frontier_ms) if at is not None]
         if not stands:
             return

@@ -6,11 +6,15 @@ import msgspec
 
 
 class EvaluatorCommit(msgspec.Struct, array_like=True, tag="e1", frozen=True):
-    """Metadata of a commit. `owner` is the boot id of the process, `engine` what `WindowEngine.commit_state` said."""
+    """Metadata of a commit. `owner` is the boot id of the process, `engine` what `WindowEngine.commit_state` said.
+
+    `long` is the same of the long windows, empty where none are kept.
+    """
 
     owner: str
     position: int
     engine: str
+    long: str = ""
 
 
 def encode(commit: EvaluatorCommit) -> str:

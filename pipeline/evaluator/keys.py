@@ -25,9 +25,12 @@ def windows_key(shard: int, part: int) -> bytes:
     return f"{shard}/{part}".encode()
 
 
-def seen_key(shard: int) -> bytes:
-    """Return the record key, in the table `windows`, of the series that a shard has seen: ``shard/seen``."""
-    return f"{shard}/seen".encode()
+def seen_key(shard: int, *, long: bool = False) -> bytes:
+    """Return the record key, in the table `windows`, of the series that a shard has seen: ``shard/seen``.
+
+    Of its long windows it is ``shard/seen-long``.
+    """
+    return f"{shard}/seen{'-long' if long else ''}".encode()
 
 
 def alert_key(state: AlertState) -> bytes:

@@ -53,16 +53,18 @@ def decode_seen(payload: bytes) -> dict[Series, int]:
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Turns what one shard has found into records of its partition."""
+    """Turns what one shard has found into records of its partition. `long`: over its long windows."""
 
     topics: Topics
     shard: int
+    long: bool = False
 
     def stats(self, records: Sequence[StatsRecord]) -> Iterator[Outgoing]:
         """Yield one record per series; the key is the series, for consumers that compact."""
+        topic = self.topics.long_stats if self.long else self.topics.stats
         for record in records:
             key = _key(Series(record.environment, record.service, record.operation))
-            yield Outgoing(self.topics.stats, self.shard, key, _encoder.encode(record))
+            yield Outgoing(topic, self.shard, key, _encoder.encode(record))
 
     def live(self, as_of_ms: int, watermark_ms: int | None, records: list[StatsRecord]) -> Outgoing:
         """Return the bundle of what is in the making."""

@@ -20,7 +20,7 @@ from pipeline.core.rules import Rule
 from pipeline.core.stats import stats
 from pipeline.core.window_config import WindowState, encode_state
 from pipeline.evaluator import commit
-from pipeline.evaluator.keys import closed_key
+from pipeline.evaluator.closing import close
 from pipeline.evaluator.outbox import encode_seen
 from pipeline.evaluator.reading import read
 from pipeline.evaluator.rule_source import FixedRules, RuleSource
@@ -28,13 +28,21 @@ from pipeline.evaluator.shard import Shard
 from pipeline.evaluator.signals import take_signals
 from pipeline.evaluator.sources import Sources
 from pipeline.evaluator.speaker import Speaker
-from pipeline.evaluator.takeover import Tables, committed_by, committed_of, taken_over, window_config
+from pipeline.evaluator.takeover import (
+    Tables,
+    committed_by,
+    committed_of,
+    long_window_config,
+    taken_over,
+    window_config,
+)
 from pipeline.faust_ext.batch import Batch
 from pipeline.faust_ext.clock import wall_ms
 from pipeline.faust_ext.lease import Lease
 from pipeline.faust_ext.rewind import Rewinder
 from pipeline.faust_ext.undivided import Undivided
 from pipeline.faust_ext.watchdog import Watchdog, place_of
+from pipeline.kept_windows import kept_windows
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 
@@ -60,7 +68,7 @@ class Evaluator:
         self.shards: dict[int, Shard] = {}
         self._settings = settings
         self._topics = topics_of(settings)
-        self.rule_source: RuleSource = FixedRules(rules, settings.windows)
+        self.rule_source: RuleSource = FixedRules(rules, kept_windows(settings))
         self._rules = self.rule_source.compiled
         self._slow_us = round(settings.slow_threshold_ms * 1000)
         self._sources = Sources(self._topics)
@@ -114,7 +122,9 @@ class Evaluator:
     async def _take_over(self, number: int, committed: Mapping[TP, Any], begins: Mapping[TP, int]) -> Shard:
         tp, signals = self._tps(number)
         config, closed_panes = window_config(self._settings, number), self.tables.closed_panes.data
-        shard = Shard(config, self._rules, closed_panes, shards=self._settings.partitions)
+        far = long_window_config(self._settings, number)
+        long = (far, self.tables.long_panes.data) if far is not None else None
+        shard = Shard(config, self._rules, closed_panes, shards=self._settings.partitions, long=long)
         unsent = taken_over(shard, self.tables, self._settings.partitions, tp, committed[tp], begins[tp])
         found = committed.get(signals)
         shard.signals_position = max(found.offset if found is not None else 0, begins.get(signals, 0))
@@ -197,7 +207,7 @@ class Evaluator:
         if self._rules is not self.rule_source.compiled:
             self._rules = self.rule_source.compiled
             for shard in self.shards.values():
-                shard.take_rules(self._rules)
+                shard.take_all_rules(self._rules)
 
     async def _is_ours(self) -> bool:
         """Return whether the group still knows us as owner; stand still until the next `restore` if it does not."""
@@ -216,12 +226,13 @@ class Evaluator:
         if now_ms - self._forgot_ms > FORGET_MS:
             self._forgot_ms = now_ms
             for shard in self.shards.values():
-                await self.speaker.forget(shard, shard.engine.watermark_ms or 0)
-        await self.speaker.flush(list(self.shards.values()))
+                for side in shard.sides:
+                    await self.speaker.forget(side, shard.engine.watermark_ms or 0)
+        await self.speaker.flush([side for shard in self.shards.values() for side in shard.sides])
         await self._commit()
         # After the commit: a pane closes when what was emitted is committed, and in a backlog steps never pause.
         for shard in self.shards.values():
-            await self._close(shard, now_ms)
+            await close(shard, self.tables, self.speaker, self._slow_us, now_ms)
         self._settled_ms = wall_ms()
 
     async def _look_early(self, shard: Shard, now_ms: int) -> None:
@@ -237,19 +248,8 @@ class Evaluator:
             self.speaker.live(shard, now_ms, view.watermark_ms, stats(view, self._slow_us))
         await self.speaker.keep(shard, evaluation)
 
-    async def _close(self, shard: Shard, now_ms: int) -> None:
-        for pane in shard.engine.close_due(now_ms):
-            items = {closed_key(key): value for key, value in pane.records()}
-            await self.tables.closed_panes.write(shard.number, dict(items))
-            shard.wrote(items)
-            shard.engine.closed(pane)
-        expired = [closed_key(key) for key in shard.engine.expired()]
-        if expired:
-            await self.tables.closed_panes.write(shard.number, dict.fromkeys(expired))
-            shard.deleted(expired)
-
     async def _commit(self) -> None:
-        states = {number: shard.engine.commit_state() for number, shard in self.shards.items()}
+        states = {number: shard.commit_states() for number, shard in self.shards.items()}
         offsets: dict[TP, tuple[int, str]] = {}
         for number, shard in self.shards.items():
             offsets |= self._offsets(shard, states[number])
@@ -257,12 +257,12 @@ class Evaluator:
         if not await self._try_commit(changed):
             return
         for number, shard in self.shards.items():
-            shard.engine.committed(states[number])
+            shard.committed(states[number])
 
-    def _offsets(self, shard: Shard, state: WindowState) -> dict[TP, tuple[int, str]]:
+    def _offsets(self, shard: Shard, states: Sequence[WindowState]) -> dict[TP, tuple[int, str]]:
         held = shard.engine.held_back_offset()
         offset = shard.position if held is None else min(held, shard.position)
-        metadata = commit.encode(commit.EvaluatorCommit(self.boot_id, shard.position, encode_state(state)))
+        metadata = commit.encode(commit.EvaluatorCommit(self.boot_id, shard.position, *map(encode_state, states)))
         return {
             TP(self._topics.panes, shard.number): (offset, metadata),
             TP(self._topics.signals, shard.number): (shard.signals_position, ""),
@@ -273,7 +273,7 @@ class Evaluator:
         offsets: dict[TP, tuple[int, str]] = {}
         for shard in self.shards.values():
             found = {tp: self._committed[tp] for tp in self._tps(shard.number) if tp in self._committed}
-            offsets |= found or self._offsets(shard, shard.engine.commit_state())
+            offsets |= found or self._offsets(shard, shard.commit_states())
         return await self._try_commit(offsets)
 
     async def _try_commit(self, offsets: Mapping[TP, tuple[int, str]]) -> bool:

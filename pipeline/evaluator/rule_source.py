@@ -22,6 +22,7 @@ from pipeline.core.rules import Rule
 from pipeline.errors import FatalError
 from pipeline.evaluator.file_watch import FileWatch
 from pipeline.faust_ext.clock import wall_ms
+from pipeline.kept_windows import kept_windows
 from pipeline.rules_file import PRESET, WrittenRule, load_written
 from pipeline.rules_layers import layered
 from pipeline.settings import Settings
@@ -71,7 +72,7 @@ class LiveRules:
         self._watch = FileWatch(path) if path is not None and not str(path).startswith(PRESET) else None
         self._orders = RuleOrders()
         self._refused: dict[str, str] = {}
-        self._written = load_written(path, settings.windows)
+        self._written = load_written(path, kept_windows(settings))
         self.compiled = self._compiled(self._written)
         self._control = Compacted(settings, topics_of(settings).control, self._take)
         self._told = False  # `control` said something that is not in force yet
@@ -119,7 +120,7 @@ class LiveRules:
     async def _reread(self) -> list[WrittenRule] | None:
         """Return what the file says now; None where it can't be used."""
         try:
-            return await asyncio.to_thread(load_written, self._settings.rules, self._settings.windows)
+            return await asyncio.to_thread(load_written, self._settings.rules, kept_windows(self._settings))
         except FatalError as error:
             self._refuse(error)
             return None
@@ -140,7 +141,7 @@ class LiveRules:
             self._adopt(await asyncio.to_thread(self._compiled, self._written))
 
     def _compiled(self, written: list[WrittenRule]) -> CompiledRules:
-        windows = self._settings.windows
+        windows = kept_windows(self._settings)
         found = layered(written, self._environment, self._orders.values, windows)
         self._refused = {f"rule {name}": why for name, why in found.refused.items()} | self._orders.unreadable
         return compile_rules(found.rules, windows)

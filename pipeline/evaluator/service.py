@@ -27,6 +27,7 @@ def make_evaluator(settings: Settings, rules: Sequence[Rule]) -> tuple[PipelineA
     evaluator.app = app
     evaluator.tables = Tables(
         closed_panes=app.durable_table("closed_panes", topics.closed_panes, settings.partitions),
+        long_panes=app.durable_table("long_panes", topics.long_panes, settings.partitions),
         windows=app.durable_table("windows", topics.windows, settings.partitions),
         alerts=app.durable_table("alerts", topics.alerts_state, settings.partitions),
     )

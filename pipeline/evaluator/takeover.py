@@ -11,13 +11,14 @@ import msgspec
 from faust.types import TP
 
 from pipeline.core.alert_state import AlertState, decode_state
+from pipeline.core.series import Series
 from pipeline.core.window_config import WindowConfig, WindowState, series_limit
 from pipeline.core.window_config import decode_state as decode_windows
 from pipeline.errors import unreadable_commit
 from pipeline.evaluator import commit
-from pipeline.evaluator.keys import closed_key_of, seen_key, shard_of_alert
+from pipeline.evaluator.keys import closed_key_of, shard_of_alert
 from pipeline.evaluator.outbox import decode_seen
-from pipeline.evaluator.shard import Shard
+from pipeline.evaluator.shard import Shard, Side
 from pipeline.faust_ext.producer import Outgoing
 from pipeline.faust_ext.table import DurableTable
 from pipeline.settings import Settings, window_ms
@@ -30,6 +31,7 @@ class Tables:
     """The evaluator's Faust tables, bytes by bytes."""
 
     closed_panes: DurableTable
+    long_panes: DurableTable
     windows: DurableTable
     alerts: DurableTable
 
@@ -53,12 +55,13 @@ class Tables:
     def forget(self, shards: Collection[int], count: int) -> None:
         """Drop records of some of `count` shards from memory; the changelogs keep them for their next owner."""
         gone = frozenset(shards)
-        self.closed_panes.forget([key for key in self.closed_panes.data if closed_key_of(key).shard in gone])
+        for panes in (self.closed_panes, self.long_panes):
+            panes.forget([key for key in panes.data if closed_key_of(key).shard in gone])
         self.windows.forget([key for key in self.windows.data if int(key.split(b"/")[0]) in gone])
         self.alerts.forget([key for key in self.alerts.data if shard_of_alert(key, count) in gone])
 
     def _all(self) -> tuple[DurableTable, ...]:
-        return (self.closed_panes, self.windows, self.alerts)
+        return (self.closed_panes, self.long_panes, self.windows, self.alerts)
 
 
 def committed_by(boot_id: str, found: Any) -> bool:
@@ -87,29 +90,55 @@ def window_config(settings: Settings, shard: int) -> WindowConfig:
     )
 
 
+def long_window_config(settings: Settings, shard: int) -> WindowConfig | None:
+    """Return the same of the long windows; None where none are kept."""
+    if not settings.long_windows:
+        return None
+    return WindowConfig(
+        shard=shard,
+        pane_ms=settings.long_pane_seconds * 1000,
+        windows={name: window_ms(name) for name in settings.long_windows},
+        series_limit=series_limit(settings.series_max, settings.partitions),
+        close_grace_ms=0,
+    )
+
+
 def taken_over(shard: Shard, tables: Tables, shards: int, tp: TP, found: Any, begin: int) -> list[AlertState]:
     """Restore a shard; return the alert states whose last transition may not have been sent before the last crash.
 
     `found` is what was committed on the shard's partition of `panes`, `begin` the partition's earliest offset.
     """
-    state, position = None, begin
+    states, position = _States(), begin
     if found is not None:
         position = max(found.offset, begin)
-        state = _window_state(tp, found.metadata) if found.metadata else None
+        states = _window_states(tp, found.metadata) if found.metadata else states
     alerts = list(tables.alert_states(shard.number, shards))
-    seen = tables.windows.data.get(seen_key(shard.number))
-    shard.restore(state, alerts, decode_seen(seen) if seen else None)
+    shard.restore(states.short, alerts, _seen(tables, shard))
+    if shard.long is not None:
+        shard.restore_long(states.long, _seen(tables, shard.long))
     shard.position = position
+    return [alert for alert in alerts if _is_unsent(alert, states.short if shard.is_short(alert.rule) else states.long)]
+
+
+def _seen(tables: Tables, side: Side) -> dict[Series, int]:
+    found = tables.windows.data.get(side.seen_key)
+    return decode_seen(found) if found else {}
+
+
+def _is_unsent(alert: AlertState, state: WindowState | None) -> bool:
     emitted_ms = state.emitted_ms if state is not None else None
-    return [
-        alert
-        for alert in alerts
-        if emitted_ms is None or alert.last_step_ms > emitted_ms or alert.last_decided == "signal"
-    ]
+    return emitted_ms is None or alert.last_step_ms > emitted_ms or alert.last_decided == "signal"
 
 
-def _window_state(tp: TP, metadata: str) -> WindowState:
+@dataclass(frozen=True, slots=True)
+class _States:
+    short: WindowState | None = None
+    long: WindowState | None = None
+
+
+def _window_states(tp: TP, metadata: str) -> _States:
     try:
-        return decode_windows(commit.decode(metadata).engine)
+        found = commit.decode(metadata)
+        return _States(decode_windows(found.engine), decode_windows(found.long) if found.long else None)
     except msgspec.DecodeError as error:
         raise unreadable_commit(f"{tp.topic}-{tp.partition}", metadata, error) from error

@@ -101,7 +101,7 @@ def _windows_ms(task: Task, span: Span) -> Mapping[str, int]:
         SELECT toString(window), toUnixTimestamp64Milli(any(step_end)) - toUnixTimestamp64Milli(any(window_start))
         FROM {task.database}.window_stats_log WHERE {span.holds("step_end")} GROUP BY window
     """).result_rows
-    told = {str(name): int(length_ms) for name, length_ms in found}
+    told = {str(name): int(length_ms) for name, length_ms in found if name not in task.settings.long_windows}
     return told or {name: window_ms(name) for name in task.settings.windows}
 
 

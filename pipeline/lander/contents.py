@@ -52,12 +52,17 @@ def read_contents(records: Iterable[Record], settings: Settings) -> Contents:
         by_topic.setdefault(record.topic, []).append(record)
     reading = Reading(settings.epoch, settings.future_limit_ms, settings.epoch_of)
     contents = Contents([], [], 0)
+
+    def windows(some: Sequence[Record], bad: list[Unusable]) -> list[Rows]:
+        return [window_stats_rows(list(_told(some, StatsRecord, bad)), settings.epoch)]
+
     readers: dict[str, Callable[[Sequence[Record], list[Unusable]], list[Rows] | EventRows]] = {
         topics.operations: lambda some, _: operation_rows(some, reading),
         topics.errors: lambda some, _: error_rows(some, reading),
         topics.samples: lambda some, _: sample_rows(some, reading),
         topics.panes: _read_panes,
-        topics.stats: lambda some, bad: [window_stats_rows(list(_told(some, StatsRecord, bad)), settings.epoch)],
+        topics.stats: windows,
+        topics.long_stats: windows,
         topics.alerts: lambda some, bad: [alert_rows(list(_told(some, Alert, bad)))],
         topics.decisions: lambda some, bad: [decision_rows(list(_told(some, AlertDecision, bad)))],
         topics.dead: _read_dead,

@@ -22,7 +22,7 @@ METADATA_SECONDS = 10
 def landed_topics(settings: Settings) -> tuple[str, ...]:
     """Return the topics that the lander reads."""
     topics = topics_of(settings)
-    told = (topics.stats, topics.alerts, topics.decisions, topics.dead, topics.late)
+    told = (topics.stats, topics.long_stats, topics.alerts, topics.decisions, topics.dead, topics.late)
     return (*topics.events(), topics.panes, *told)
 
 

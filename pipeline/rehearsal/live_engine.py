@@ -16,15 +16,16 @@ from pipeline.core.alert_signal import evaluate_signal
 from pipeline.core.alert_state import AlertStates
 from pipeline.core.alert_transition import Evaluation, Transition
 from pipeline.core.block import pack
-from pipeline.core.closed_pane import ClosedKey
 from pipeline.core.columns import Columns
+from pipeline.core.long_rules import LongRules
 from pipeline.core.pane import PartSnapshot
 from pipeline.core.pane_rows import SeriesLimits
+from pipeline.core.pane_table import PaneTable
 from pipeline.core.records import Marks, Signal, Snapshot
 from pipeline.core.rules import Rule
 from pipeline.core.series import Series
 from pipeline.core.source import Progress, SourcePartition, TimeRules
-from pipeline.core.window_config import WindowConfig
+from pipeline.core.window_config import KeptWindows, WindowConfig
 from pipeline.core.window_engine import WindowEngine
 from pipeline.settings import Settings, window_ms
 
@@ -48,14 +49,15 @@ class LiveEngine:
     settings: Settings
     series: list[Series]
     rules: Sequence[Rule]
-    windows: tuple[str, ...]
+    windows: KeptWindows
     start_ms: int
     states: AlertStates = field(default_factory=AlertStates)
     _offset: int = 0
-    _table: dict[ClosedKey, bytes] = field(default_factory=dict)
+    _table: PaneTable = field(default_factory=PaneTable)
     _sources: dict[str, _Source] = field(init=False)
     _engine: WindowEngine = field(init=False)
     _compiled: CompiledRules = field(init=False)
+    _long: LongRules | None = None
 
     def __post_init__(self) -> None:
         """Start as a worker does that takes over topics in which nothing was ever written."""
@@ -70,31 +72,37 @@ class LiveEngine:
         config = WindowConfig(
             shard=0,
             pane_ms=self._pane_ms,
-            windows={name: window_ms(name) for name in self.windows},
+            windows={name: window_ms(name) for name in self.windows if name not in self.windows.long},
             series_limit=self.settings.series_max,
             out_of_orderness_ms=self.settings.out_of_orderness_ms,
         )
-        self._engine = WindowEngine(config, self._fetch)
+        self._engine = WindowEngine(config, self._table.fetch)
         self._engine.set_sources(self._sources)
         self._compiled = compile_rules(self.rules, self.windows)
+        if self._compiled.long.by_name:
+            far = WindowConfig(
+                shard=0,
+                pane_ms=self.settings.long_pane_seconds * 1000,
+                windows={name: window_ms(name) for name in self.windows.long},
+                series_limit=self.settings.series_max,
+                close_grace_ms=0,
+            )
+            self._long = LongRules(far, self._compiled.long, self._engine.frontier)
 
     @property
     def _pane_ms(self) -> int:
         return self.settings.pane_seconds * 1000
 
-    def _fetch(self, start_ms: int) -> list[bytes]:
-        return [value for key, value in self._table.items() if key.pane_start_ms == start_ms]
-
     def tick(self, now_ms: int, batches: Mapping[str, Columns], signals: Sequence[Signal] = ()) -> Iterator[Transition]:
         """Take in what has come by source, and yield what follows from it and from the time that has gone by."""
         for signal in signals:
-            yield from self._took(evaluate_signal(self._compiled, signal, self.states, self._engine.watermark_ms))
+            yield from self._took(evaluate_signal(self._compiled.short, signal, self.states, self._engine.watermark_ms))
         for name, columns in batches.items():
             self._receive(self._sources[name], columns, now_ms)
         self._tell(now_ms)
         yield from self._emit()
         yield from self._look_early()
-        self._settle(now_ms)
+        yield from self._settle(now_ms)
 
     # ---- the aggregator's part
 
@@ -145,7 +153,7 @@ class LiveEngine:
     def _emit(self) -> Iterator[Transition]:
         for end_ms in self._engine.due_steps():
             view = self._engine.view(end_ms, "on_time")
-            yield from self._took(evaluate(self._compiled, view, self.states))
+            yield from self._took(evaluate(self._compiled.short, view, self.states))
             self._engine.emitted(view)
         for end_ms in self._engine.late_steps():
             self._engine.emitted(self._engine.view(end_ms, "late"))
@@ -156,17 +164,21 @@ class LiveEngine:
             return
         view = self._engine.view(end_ms, "early")
         if view.changed.any():
-            yield from self._took(evaluate(self._compiled, view, self.states))
+            yield from self._took(evaluate(self._compiled.short, view, self.states))
 
     def _took(self, evaluation: Evaluation) -> list[Transition]:
         take(self.states, evaluation)
         return evaluation.transitions
 
-    def _settle(self, now_ms: int) -> None:
-        """Commit, and close panes; all at once, as nothing can be lost in between."""
+    def _settle(self, now_ms: int) -> Iterator[Transition]:
+        """Commit, and close panes; all at once, as nothing can be lost in between. The long windows follow."""
         self._engine.committed(self._engine.commit_state())
         for pane in self._engine.close_due(now_ms):
-            self._table.update(pane.records())
+            self._table.put(pane)
             self._engine.closed(pane)
-        for key in self._engine.expired():
-            del self._table[key]
+            if self._long is not None:
+                self._long.closed(pane)
+        if self._long is not None and self._engine.closed_through_ms is not None:
+            for evaluation in self._long.closed_through(self._engine.closed_through_ms):
+                yield from evaluation.transitions
+        self._table.delete(self._engine.expired())

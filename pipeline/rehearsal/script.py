@@ -9,6 +9,7 @@ from typing import Literal
 from pipeline.core.alert_state import Phase
 from pipeline.core.rules import ErrorSeverity, Rule, Severity
 from pipeline.core.series import Series
+from pipeline.core.window_config import KeptWindows
 
 Outcome = Literal["error", "client_error", "timeout"]
 
@@ -52,7 +53,7 @@ class Script:
 
     file: str
     rules: tuple[Rule, ...]
-    windows: tuple[str, ...]
+    windows: KeptWindows
     traffic: tuple[Traffic, ...]
     expected: tuple[Expected, ...]
     only: bool

@@ -14,6 +14,7 @@ from pipeline import rules_values as values
 from pipeline.core.alert_state import Phase
 from pipeline.core.rules import DAY_MS, ErrorSeverity, Rule
 from pipeline.core.series import Series
+from pipeline.core.window_config import KeptWindows
 from pipeline.errors import FatalError
 from pipeline.rehearsal.script import Expected, Outcome, Script, Traffic
 from pipeline.rules_file import DEFAULTS, PRESET, load_rules, read_rules
@@ -57,7 +58,8 @@ def parse_script(text: str, path: Path, settings: Settings) -> Script:
     problems: list[Problem] = []
     keys = YamlMapping(document, 1, problems)
     keys.only(_KEYS, "test key")
-    windows = keys.take("windows", lambda value: _windows(value, settings), settings.windows)
+    short = keys.take("windows", lambda value: _windows(value, settings), settings.windows)
+    windows = KeptWindows(short, (name for name in settings.long_windows if name not in short))
     rules = _rules(keys, windows, path)
     traffic = tuple(_traffic(one) for one in _mappings(keys, "events", _EXAMPLE))
     expected = tuple(

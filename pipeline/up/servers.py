@@ -12,6 +12,7 @@ from urllib.parse import quote
 from pipeline.embedded.clickhouse import EmbeddedClickHouse
 from pipeline.embedded.kafka import EmbeddedKafka
 from pipeline.errors import FatalError
+from pipeline.kept_windows import kept_windows
 from pipeline.notifier.notifications_file import load_notifications
 from pipeline.rules_file import load_written
 from pipeline.rules_layers import layered
@@ -53,7 +54,8 @@ def servers(settings: Settings, tell: Callable[[str], None]) -> Iterator[Servers
     FatalError with the way out when one cannot start, such as a port that is taken, and for a rules or notifications
     file with mistakes: nothing is started then.
     """
-    layered(load_written(settings.rules, settings.windows), os.environ, {}, settings.windows)
+    windows = kept_windows(settings)
+    layered(load_written(settings.rules, windows), os.environ, {}, windows)
     if settings.notifications is not None:
         load_notifications(settings.notifications)
     with ExitStack() as started:

@@ -7,12 +7,14 @@ from typer.testing import CliRunner
 from pipeline.cli.main import app
 from pipeline.cli.rules_outcome import clock
 from pipeline.errors import FatalError
+from pipeline.kept_windows import kept_windows
 from pipeline.rules_file import load_rules, presets
 from pipeline.settings import Settings
 from pipeline.yaml_file import YamlFileError
 from tests.core.test_rehearsal import STORM
 
-WINDOWS = Settings().windows
+WINDOWS = kept_windows(Settings())
+BURN_RATES = ["burn-rate-fast", "burn-rate-steady", "burn-rate-day", "burn-rate-slow"]
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -33,7 +35,7 @@ def test_list_shows_the_rules_that_hold_here() -> None:
 
 
 def test_list_as_json_has_everything_and_words() -> None:
-    (burn,) = json.loads(run("list", "preset:burn-rate", "--json")[1])
+    burn, *_ = json.loads(run("list", "preset:burn-rate", "--json")[1])
     assert burn["condition"] == {
         "type": "burn_rate",
         "objective": 0.999,
@@ -55,7 +57,7 @@ def test_list_shows_the_presets() -> None:
 def test_the_setting_may_name_presets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIPELINE_RULES", "preset:burn-rate+device-api")
     found = json.loads(run("list", "--json")[1])
-    assert [rule["name"] for rule in found] == ["burn-rate-fast", "errors-per-second"]
+    assert [rule["name"] for rule in found] == [*BURN_RATES, "errors-per-second"]
 
 
 @pytest.mark.parametrize("name", presets())
@@ -157,12 +159,12 @@ def test_a_file_is_listed_and_checked_as_it_is_whatever_the_environment_says(
 
 
 def test_a_rule_that_is_switched_off_is_named_with_who_did_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIPELINE_RULE_ERROR_RATE_ENABLED", "false")
+    monkeypatch.setenv("PIPELINE_RULE_RESPONSE_TIME_ENABLED", "false")
     done = CliRunner().invoke(app, ["rules", "list"], catch_exceptions=False)
-    assert "error-rate" not in done.stdout
-    assert "Switched off: error-rate (PIPELINE_RULE_ERROR_RATE_ENABLED)." in done.stderr
+    assert "response-time" not in done.stdout
+    assert "Switched off: response-time (PIPELINE_RULE_RESPONSE_TIME_ENABLED)." in done.stderr
     off = {rule["name"] for rule in json.loads(run("list", "--json")[1]) if not rule["enabled"]}
-    assert off == {"error-rate"}
+    assert off == {"response-time"}
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from pipeline.topics import topics_of
 
 SHARDS = 2
 TOPICS = topics_of(Settings())
+TABLES = (TOPICS.closed_panes, TOPICS.long_panes, TOPICS.windows, TOPICS.alerts_state)
 
 
 class FakeTable:
@@ -79,7 +80,7 @@ def evaluator(broker: FakeBroker) -> Evaluator:
     evaluator.app = app = SimpleNamespace(
         consumer=broker, producer=broker, producers=broker, read_changelogs=broker.read_changelogs
     )
-    tables: Any = Tables(*(FakeTable(name) for name in (TOPICS.closed_panes, TOPICS.windows, TOPICS.alerts_state)))  # type: ignore[arg-type]
+    tables: Any = Tables(*(FakeTable(name) for name in TABLES))  # type: ignore[arg-type]
     evaluator.tables = tables
     evaluator.speaker = Speaker(app, TOPICS, tables.alerts, tables.windows, evaluator.lease)
     return evaluator

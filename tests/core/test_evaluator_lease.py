@@ -94,6 +94,7 @@ def evaluator() -> Evaluator:
     evaluator.app = SimpleNamespace(consumer=FakeConsumer(), producer=FakeProducer(), producers=FakeProducers())
     tables: Any = SimpleNamespace(
         closed_panes=FakeTable(),
+        long_panes=FakeTable(),
         windows=FakeTable(),
         alerts=FakeTable(),
         alert_states=lambda *_: iter(()),

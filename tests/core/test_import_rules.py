@@ -20,6 +20,7 @@ FOUNDATION = {
     "kafka_answers",
     "clickhouse_client",
     "compacted",
+    "kept_windows",
     "rule_control",
 }
 RULES_FILE = {
@@ -68,6 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "epochs": {"errors", "settings", "topics", "topic_ids"},
     "clickhouse_client": {"errors", "settings"},
     "compacted": {"settings"},
+    "kept_windows": {"settings", "core"},
     "rule_control": {"errors", "settings", "topics", "topic_admin", "compacted", "core"},
     "schemas": set(),
     "core": {"errors", "schemas"},  # of the schemas only those that are pure

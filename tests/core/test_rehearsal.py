@@ -177,4 +177,9 @@ def test_rules_stand_in_a_file_beside_the_script_or_in_a_preset(tmp_path: Path) 
     (tmp_path / "storm.yaml").write_text("rules: rules.yaml\nevents: []\nexpect: []\n")
     assert [rule.name for rule in load_script(tmp_path / "storm.yaml", SETTINGS).rules] == ["errors"]
     preset = script("rules: preset:burn-rate\nevents: []\nexpect: []\n")
-    assert [rule.name for rule in preset.rules] == ["burn-rate-fast"]
+    assert [rule.name for rule in preset.rules] == [
+        "burn-rate-fast",
+        "burn-rate-steady",
+        "burn-rate-day",
+        "burn-rate-slow",
+    ]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.alert_reasons import Notice
+from pipeline.kept_windows import kept_windows
 from pipeline.rehearsal.outcome import compare
 from pipeline.rehearsal.perform import perform
 from pipeline.rehearsal.script_file import parse_script
@@ -15,7 +16,7 @@ from pipeline.settings import Settings
 from pipeline.yaml_file import YamlFileError
 
 DOCS = (Path(__file__).parents[2] / "docs" / "alerting.md").read_text("utf-8")
-WINDOWS = ("1m", "5m", "15m", "1h")
+WINDOWS = kept_windows(Settings())
 BLOCKS = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
 EXAMPLES = [block for block in BLOCKS if block.startswith("rules:")]
 SCRIPTS = [block for block in BLOCKS if "\nevents:" in block]

@@ -182,7 +182,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_line_and_what_is_allowed() 
             "on_time, no_data, exclude_client_errors, confidence"
         ),
         "11: statistic: found 'p101'; allowed: avg, max or a percentile such as p50, p95, p99 or p99.9",
-        "12: window: found '7m'; allowed: a window that is kept: 1m, 5m, 15m, 1h (the setting PIPELINE_WINDOWS)",
+        "12: window: found '7m'; allowed: a window that is kept: 1m, 5m, 15m, 1h (the settings PIPELINE_WINDOWS, PIPELINE_LONG_WINDOWS)",
         (
             "14: match key 'servce' is unknown; did you mean service? allowed: environment, service, operation "
             "(with group_by: operation)"

@@ -107,7 +107,7 @@ def test_a_condition_is_read_as_people_write_it(
         ),
         (
             "type: burn_rate, objective: 99%, short_window: 1h, severities: {critical: 2}",
-            "a window that is kept and is shorter than 1h: 1m, 5m, 15m (the setting PIPELINE_WINDOWS)",
+            "a window that is kept and is shorter than 1h: 1m, 5m, 15m (the settings PIPELINE_WINDOWS, PIPELINE_LONG_WINDOWS)",
         ),
         (
             "type: burn_rate, objective: 99%, window: 1m, short_window: 1m, severities: {critical: 2}",
@@ -115,7 +115,7 @@ def test_a_condition_is_read_as_people_write_it(
         ),
         (
             "type: burn_rate, objective: 99%, window: 6h, severities: {critical: 6}",
-            "a window that is kept: 1m, 5m, 15m, 1h (the setting PIPELINE_WINDOWS)",
+            "a window that is kept: 1m, 5m, 15m, 1h (the settings PIPELINE_WINDOWS, PIPELINE_LONG_WINDOWS)",
         ),
         ("type: burn_rate, objective: 99%, window: 5m, severities: {critical: 2}", "short_window is missing"),
         ("type: change, severities: {warning: 3}", "of is missing; for example of: error_rate"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.records import PART_SERIES
-from pipeline.evaluator.keys import windows_key
+from pipeline.evaluator.keys import seen_key, windows_key
 from pipeline.evaluator.speaker import Speaker
 from pipeline.faust_ext.producer import Outgoing
 from pipeline.faust_ext.table import DurableTable
@@ -51,7 +51,7 @@ async def test_parts_of_a_time_with_more_series_are_deleted(fewer: int) -> None:
     table: Any = FakeTable()
     producers, lease = FakeProducers(), SimpleNamespace()
     speaker = Speaker(SimpleNamespace(producers=producers), topics_of(Settings()), table, table, lease)  # type: ignore[arg-type]
-    shard: Any = SimpleNamespace(number=SHARD, seen=None)
+    shard: Any = SimpleNamespace(number=SHARD, seen=None, seen_key=seen_key(SHARD), is_long=False)
     for series in (3 * PART_SERIES, fewer):
         shard.latest = (10_000, records(series))
         await speaker.flush([shard])
@@ -65,7 +65,7 @@ async def test_stats_of_a_backlog_do_not_wait_for_the_commit_in_memory(monkeypat
     table: Any = FakeTable()
     producers, lease = FakeProducers(), SimpleNamespace()
     speaker = Speaker(SimpleNamespace(producers=producers), topics_of(Settings()), table, table, lease)  # type: ignore[arg-type]
-    shard: Any = SimpleNamespace(number=SHARD, latest=None, seen=None)
+    shard: Any = SimpleNamespace(number=SHARD, latest=None, seen=None, seen_key=seen_key(SHARD), is_long=False)
     for _ in range(3):
         speaker.stats(shard, records(60))
         await speaker.flush_if_many(shard)

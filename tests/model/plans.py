@@ -65,6 +65,14 @@ RULES = (
         keep_firing_ms=20_000,
         recovery=(Threshold("warning", 0.2),),
     ),
+    Rule(
+        name="long",
+        condition=ErrorRate(),
+        thresholds=(Threshold("warning", 0.2), Threshold("critical", 0.5)),
+        window="4m",
+        min_samples=2,
+        cooldown_ms=0,
+    ),
     Rule(name="critical", condition=CriticalError(hold_ms=70_000), thresholds=(Threshold("critical", 1),)),
     Rule(name="silent", condition=Absence(), thresholds=(Threshold("warning", 40_000),), cooldown_ms=0),
     Rule(name="gone", condition=Absence(), thresholds=(Threshold("warning", 100_000),)),
@@ -113,6 +121,8 @@ def model_settings(*, idle: bool, shards: int = 2) -> Settings:
     return Settings(
         partitions=shards,
         windows=("30s", "1m"),
+        long_windows=("2m", "4m"),
+        long_pane_seconds=60,
         idle_after_ms=5_000 if idle else NEVER_IDLE_MS,
         start_grace_ms=5_000 if idle else 0,
         stuck_seconds=10**6,

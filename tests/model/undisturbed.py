@@ -8,7 +8,7 @@ from dataclasses import replace
 from pipeline.core import commit_state
 from pipeline.core.records import Snapshot
 from tests.model.rest import catch_up
-from tests.model.verdict import Said, alert_story
+from tests.model.verdict import Said, alert_story, long_emitted_everywhere_ms
 from tests.model.watch import require
 from tests.model.world import World
 
@@ -40,6 +40,10 @@ def compare(said: Said, *, orderly: bool) -> None:
     if orderly and "evaluator" in said.world.plan.roles:
         found, expected = (alert_story(each, DECIDED_ON_THE_WATERMARK) for each in (said, other))
         require("same alerts", f"only here or only alone: {set(found) ^ set(expected)}", holds=found == expected)
+        # Up to where long panes are closed is a matter of when somebody looked.
+        through_ms = min(long_emitted_everywhere_ms(each.world) for each in (said, other))
+        found, expected = (alert_story(each, ("long",), through_ms) for each in (said, other))
+        require("same long alerts", f"only here or only alone: {set(found) ^ set(expected)}", holds=found == expected)
 
 
 def _finals(said: Said) -> dict[tuple[str, int, int, int], Snapshot]:

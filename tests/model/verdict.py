@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
@@ -20,10 +21,10 @@ from pipeline.evaluator.keys import closed_key_of
 from schemas.structs import Alert, AlertDecision
 from tests.model.tally import PANE_MS, Place, Slots, Tally, counted_in, late_by_the_log, rows_of
 from tests.model.watch import dead_place, require
-from tests.model.windows import check_windows
+from tests.model.windows import check_long_windows, check_windows
 from tests.model.world import NEVER_IDLE_MS, World
 
-LONGEST_EPISODE_MS = 140_000
+LONGEST_EPISODE_MS = 440_000
 """So long after its last transition an alert has ended, whatever the rule: the longest hold and window."""
 
 MOMENTS_AGO_MS = 20_000
@@ -162,6 +163,7 @@ def _closed_everywhere_ms(world: World) -> int:
 
 def stats_are_the_log(said: Said) -> None:
     check_windows(said.values(said.world.topics.stats), said.slots.events)
+    check_long_windows(said.values(said.world.topics.long_stats), said.slots.events, said.world.plan.settings)
 
 
 def alerts_are_whole(said: Said) -> None:
@@ -210,6 +212,13 @@ def _emitted_everywhere_ms(world: World) -> int:
     return min((state.emitted_ms or 0 for state in states), default=0)
 
 
+def long_emitted_everywhere_ms(world: World) -> int:
+    """The same of the long windows."""
+    committed = world.broker.groups["evaluator"].committed.items()
+    found = [commit.decode(each.metadata).long for tp, each in committed if tp.topic == world.topics.panes]
+    return min((decode_state(state).emitted_ms or 0 if state else 0 for state in found), default=0)
+
+
 COUNTING_CHECKS: tuple[Callable[[Said], None], ...] = (
     nothing_broke,
     every_snapshot_is_the_log_up_to_its_version,
@@ -235,12 +244,12 @@ def judge(world: World) -> Said:
     return said
 
 
-def alert_story(said: Said, rules: Iterable[str]) -> list[tuple[Any, ...]]:
-    """The alerts of some rules, as far as they do not depend on when a worker looked."""
+def alert_story(said: Said, rules: Iterable[str], through_ms: float = math.inf) -> list[tuple[Any, ...]]:
+    """The alerts of some rules, as far as they do not depend on when a worker looked, up to a step."""
     wanted = set(rules)
     return sorted(
         (each.rule, each.series, each.episode, each.sequence, each.alert_id, each.state, each.severity, each.value,
          each.samples, each.step_end_ms, each.notify_reason)
         for each in {(each.alert_id, each.sequence): each for each in said.alerts}.values()
-        if each.rule in wanted
+        if each.rule in wanted and each.step_end_ms <= through_ms
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,8 @@ import msgspec
 
 from pipeline.core.block import COLUMN
 from pipeline.core.histogram import estimate_us
-from pipeline.core.series import Series
+from pipeline.core.series import Series, shard_of
+from pipeline.settings import Settings, window_ms
 from schemas.structs import StatsRecord, WindowStats
 from tests.model.tally import PANE_MS, Counted, Tally
 from tests.model.watch import require
@@ -25,6 +26,21 @@ Step = tuple[int, Series]
 
 def check_windows(values: Iterable[bytes], events: Iterable[Counted]) -> None:
     """Require one content for each (series, step, revision), and of the last revision that it is the log's."""
+    newest = _newest(values)
+    _compare(newest, _expected(events), {0: max((end_ms for end_ms, _ in newest), default=0)})
+
+
+def check_long_windows(values: Iterable[bytes], events: Iterable[Counted], settings: Settings) -> None:
+    """Require the same of long windows, shard by shard up to its last step."""
+    newest, last_ms = _newest(values), dict[int, int]()
+    for end_ms, series in newest:
+        shard = shard_of(series, settings.partitions)
+        last_ms[shard] = max(end_ms, last_ms.get(shard, 0))
+    sizes_ms, step_ms = {name: window_ms(name) for name in settings.long_windows}, settings.long_pane_seconds * 1_000
+    _compare(newest, _expected(events, sizes_ms, step_ms), last_ms, settings.partitions)
+
+
+def _newest(values: Iterable[bytes]) -> dict[Step, StatsRecord]:
     newest: dict[Step, StatsRecord] = {}
     contents: dict[tuple[Step, int], StatsRecord] = {}
     for value in values:
@@ -35,13 +51,14 @@ def check_windows(values: Iterable[bytes], events: Iterable[Counted]) -> None:
         require("stats contents", what, holds=other.windows == found.windows)
         if step not in newest or newest[step].revision < found.revision:
             newest[step] = found
-    _compare(newest, _expected(events))
+    return newest
 
 
-def _compare(newest: dict[Step, StatsRecord], expected: dict[Step, dict[str, Tally]]) -> None:
-    last_ms = max((end_ms for end_ms, _ in newest), default=0)
+def _compare(
+    newest: dict[Step, StatsRecord], expected: dict[Step, dict[str, Tally]], last_ms: dict[int, int], shards: int = 1
+) -> None:
     for step in expected:
-        if step[0] <= last_ms:
+        if step[0] <= last_ms.get(shard_of(step[1], shards), 0):
             require("windows", f"{step} was never emitted", holds=step in newest)
     for step, record in newest.items():
         for name, window in record.windows.items():
@@ -50,11 +67,14 @@ def _compare(newest: dict[Step, StatsRecord], expected: dict[Step, dict[str, Tal
             require("windows", f"{step}, {name}: {found}, in the log {wanted}", holds=wanted == found)
 
 
-def _expected(events: Iterable[Counted]) -> dict[Step, dict[str, Tally]]:
+def _expected(
+    events: Iterable[Counted], sizes_ms: Mapping[str, int] = WINDOWS_MS, step_ms: int = PANE_MS
+) -> dict[Step, dict[str, Tally]]:
     found: defaultdict[Step, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
     for one in events:
-        for name, size_ms in WINDOWS_MS.items():
-            for end_ms in range(one.pane_ms + PANE_MS, one.pane_ms + size_ms + PANE_MS, PANE_MS):
+        first_ms = (one.pane_ms // step_ms + 1) * step_ms
+        for name, size_ms in sizes_ms.items():
+            for end_ms in range(first_ms, one.pane_ms + size_ms + 1, step_ms):
                 for series in one.rollups:
                     found[end_ms, series][name].add(one.element)
     return {step: dict(windows) for step, windows in found.items()}

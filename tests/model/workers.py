@@ -133,7 +133,10 @@ class EvaluatorWorker(Worker):
         super().__init__(broker, settings, member, fate)
         topics = topics_of(settings)
         self.tables: Any = Tables(
-            *(ModelTable(self.app, name) for name in (topics.closed_panes, topics.windows, topics.alerts_state))  # type: ignore[arg-type]
+            *(
+                ModelTable(self.app, name)  # type: ignore[arg-type]
+                for name in (topics.closed_panes, topics.long_panes, topics.windows, topics.alerts_state)
+            )
         )
         self.owner = owner = Evaluator(settings, [])
         owner.rule_source = rules or owner.rule_source

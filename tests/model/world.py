@@ -14,6 +14,7 @@ from pipeline.core.alert_rules import compile_rules
 from pipeline.core.rules import Rule
 from pipeline.errors import FatalError
 from pipeline.evaluator.rule_source import FixedRules
+from pipeline.kept_windows import kept_windows
 from pipeline.settings import Settings
 from pipeline.topics import specs, topics_of
 from tests.model.broker import Broker
@@ -85,7 +86,7 @@ class World:
         # Fewer sources make a faster world; what two of a topic do, more do.
         self.broker.partitions |= {self.topics.operations: 2, self.topics.errors: 1, self.topics.samples: 1}
         self.chance = Chance(self.rng, self.plan)
-        self.rule_source = FixedRules(self.plan.rules, self.plan.settings.windows)
+        self.rule_source = FixedRules(self.plan.rules, kept_windows(self.plan.settings))
         self.workers: dict[Role, list[Worker]] = {role: [] for role in self.plan.roles}
         self._born = self._sent = 0
 
@@ -109,7 +110,7 @@ class World:
     def change_rules(self) -> None:
         """Somebody changes rules; an evaluator goes by it from its next tick on."""
         rules = (*self.plan.rules, *self.rng.choice(self.plan.bystanders))
-        self.rule_source.compiled = compile_rules(rules, self.plan.settings.windows)
+        self.rule_source.compiled = compile_rules(rules, kept_windows(self.plan.settings))
 
     def add_partition(self) -> None:
         """An operator adds a partition to ``events.operations``; the group notices."""

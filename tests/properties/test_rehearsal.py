@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.series import Series
+from pipeline.core.window_config import KeptWindows
 from pipeline.rehearsal.events import spread
 from pipeline.rehearsal.perform import perform
 from pipeline.rehearsal.script import Script, Traffic
@@ -83,7 +84,7 @@ def by_the_live_engine(traffic: list[Traffic]) -> list[tuple[object, ...]]:
     script = Script(
         file="",
         rules=tuple(parse_rules(RULES, "rules.yaml", WINDOWS)),
-        windows=WINDOWS,
+        windows=KeptWindows(WINDOWS),
         traffic=tuple(traffic),
         expected=(),
         only=False,

@@ -3,6 +3,7 @@
 The live engine runs them on made-up traffic.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from pipeline.core import histogram
 from pipeline.core.series import Series
+from pipeline.kept_windows import kept_windows
 from pipeline.rehearsal.perform import Found, perform
 from pipeline.rehearsal.script import Script, Traffic
 from pipeline.rules_file import load_rules
@@ -18,15 +20,17 @@ from pipeline.settings import Settings
 
 SETTINGS = Settings()
 PAY = Series("prod", "checkout", "pay")
+WINDOWS = kept_windows(SETTINGS)
 PANE_MS = 10_000
+LONG_STEP_MS = 300_000
 
 
 def happened(rules: str, *traffic: Traffic, until_ms: int = 20_000) -> list[Found]:
-    found = load_rules(Path(f"preset:{rules}"), SETTINGS.windows)
+    found = load_rules(Path(f"preset:{rules}"), WINDOWS)
     script = Script(
         file="",
         rules=tuple(found),
-        windows=SETTINGS.windows,
+        windows=WINDOWS,
         traffic=traffic,
         expected=(),
         only=False,
@@ -59,6 +63,10 @@ def errors(number: int, severity: str = "warning") -> Traffic:
         calls=number,
         error=severity,  # type: ignore[arg-type]
     )
+
+
+def later(traffic: Traffic, by_ms: int) -> Traffic:
+    return replace(traffic, from_ms=traffic.from_ms + by_ms, end_ms=traffic.end_ms + by_ms)
 
 
 def steady(minutes: int, calls_a_pane: int, failed: int = 0, duration_us: int = 10_000) -> Traffic:
@@ -136,6 +144,42 @@ def test_any_critical_error_is_critical() -> None:
 def test_rates_and_percentiles_need_20_samples(name: str) -> None:
     assert fired("defaults", name, calls(19, 19, duration_us=5_000_000)) is None
     assert fired("defaults", name, calls(20, 20, duration_us=5_000_000)) == "critical"
+
+
+@pytest.mark.parametrize(("number", "severity"), [(100, None), (101, "critical")])
+def test_more_than_100_errors_in_24_hours_are_critical(number: int, severity: str | None) -> None:
+    assert fired("defaults", "error-count-day", errors(number), until_ms=LONG_STEP_MS) == severity
+
+
+@pytest.mark.parametrize(("failed", "severity"), [(500, None), (501, "critical")])
+def test_an_error_rate_above_5_percent_over_24_hours_is_critical(failed: int, severity: str | None) -> None:
+    assert fired("defaults", "error-rate-day", calls(10_000, failed), until_ms=LONG_STEP_MS) == severity
+
+
+def test_errors_of_23_hours_ago_count_and_those_of_24_do_not() -> None:
+    hour_ms = 3_600_000
+    found = happened("defaults", errors(60), later(errors(41), 23 * hour_ms), until_ms=25 * hour_ms)
+    day = [(one.at_ms, one.alert.state, one.alert.value) for one in found if one.alert.rule == "error-count-day"]
+    assert day == [
+        (23 * hour_ms + LONG_STEP_MS, "firing", 101),
+        (24 * hour_ms + LONG_STEP_MS, "recovering", 41),
+        (24 * hour_ms + 2 * LONG_STEP_MS, "resolved", 41),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "failed", "severity"),
+    [
+        ("burn-rate-steady", 60, None),
+        ("burn-rate-steady", 61, "critical"),
+        ("burn-rate-day", 30, None),
+        ("burn-rate-day", 31, "warning"),
+        ("burn-rate-slow", 10, None),
+        ("burn-rate-slow", 11, "warning"),
+    ],
+)
+def test_slow_burns_of_an_objective_of_99_9_percent(name: str, failed: int, severity: str | None) -> None:
+    assert fired("burn-rate", name, calls(10_000, failed), until_ms=LONG_STEP_MS) == severity
 
 
 def test_a_service_is_down_after_2_minutes_without_an_event() -> None:

@@ -21,6 +21,7 @@ from pipeline.core.alert_rules import compile_rules
 from pipeline.core.alert_signal import evaluate_signal
 from pipeline.core.alert_transition import Evaluation
 from pipeline.core.block import pack
+from pipeline.core.closed_pane import ClosedPane
 from pipeline.core.columns import SeriesTable
 from pipeline.core.pane_rows import SeriesLimits
 from pipeline.core.records import Mark, Marks, Signal, Snapshot
@@ -28,13 +29,15 @@ from pipeline.core.rules import Rule
 from pipeline.core.series import shard_of
 from pipeline.core.source import Progress, SourcePartition, TimeRules
 from pipeline.evaluator.keys import closed_key
-from pipeline.evaluator.shard import Shard
-from pipeline.evaluator.takeover import window_config
+from pipeline.evaluator.pane_records import PaneRecords
+from pipeline.evaluator.shard import Shard, Side
+from pipeline.evaluator.takeover import long_window_config, window_config
+from pipeline.kept_windows import kept_windows
 from pipeline.settings import Settings
 from schemas.structs import Alert, AlertDecision
 from tests.contracts.kafka_records import NOW_MS, FakeRecord, error, operation
 
-SETTINGS = Settings(partitions=2)
+SETTINGS = Settings(partitions=2, long_windows=("2m", "10m"), long_pane_seconds=60)
 BEGIN_MS = NOW_MS // 3_600_000 * 3_600_000 - 2 * 3_600_000
 MINUTE_S = 60
 LASTS_S = 20 * MINUTE_S
@@ -95,19 +98,25 @@ class Live:
     """All of it. `panes` are the records of the topic `panes`, `errors` those of `events.errors`, as they came."""
 
     def __init__(self, rules: list[Rule]) -> None:
-        self.rules = compile_rules(rules, SETTINGS.windows)
+        self.rules = compile_rules(rules, kept_windows(SETTINGS))
         self.table = SeriesTable()
         self.intake = Intake(SETTINGS, self.table)
         self.sources = {(topic, n): Source(topic, n) for topic, count in PARTITIONS.items() for n in range(count)}
         self.closed: dict[bytes, bytes] = {}
-        shards = range(SETTINGS.partitions)
-        self.shards = [Shard(window_config(SETTINGS, n), self.rules, self.closed, shards=len(shards)) for n in shards]
+        self.long: dict[bytes, bytes] = {}
+        self.shards = [self._shard(number) for number in range(SETTINGS.partitions)]
         for shard in self.shards:
             shard.engine.set_sources([one.name for one in self.sources.values()])
         self.panes: list[bytes] = []
         self.errors: list[FakeRecord] = []
         self.alerts: list[Alert] = []
         self.decisions: list[AlertDecision] = []
+
+    def _shard(self, number: int) -> Shard:
+        far = long_window_config(SETTINGS, number)
+        assert far is not None
+        near = window_config(SETTINGS, number)
+        return Shard(near, self.rules, self.closed, shards=SETTINGS.partitions, long=(far, self.long))
 
     def run(self, seed: int) -> None:
         """Let everything happen, and then time go by until all panes are closed."""
@@ -148,7 +157,7 @@ class Live:
 
     def _signal(self, signal: Signal) -> None:
         shard = self.shards[shard_of(signal.series(), len(self.shards))]
-        self._take(shard, evaluate_signal(self.rules, signal, shard.states, shard.engine.watermark_ms))
+        self._take(shard, evaluate_signal(shard.rules, signal, shard.states, shard.engine.watermark_ms))
 
     def _send_panes(self, source: Source, now_ms: int) -> None:
         idle_ms = source.idle.look(
@@ -185,23 +194,39 @@ class Live:
     def _emit(self, shard: Shard) -> None:
         for end_ms in shard.engine.due_steps():
             view = shard.engine.view(end_ms, "on_time")
-            self._take(shard, evaluate(self.rules, view, shard.states))
+            self._take(shard, evaluate(shard.rules, view, shard.states))
             shard.engine.emitted(view)
         for end_ms in shard.engine.late_steps():
             shard.engine.emitted(shard.engine.view(end_ms, "late"))
 
-    def _take(self, shard: Shard, evaluation: Evaluation) -> None:
+    def _take(self, shard: Side, evaluation: Evaluation) -> None:
         take(shard.states, evaluation)
         self.alerts += [one.alert for one in evaluation.transitions if one.alert is not None]
-        self.decisions += shard.decisions.told(self.rules, evaluation, shard.states)
+        self.decisions += shard.decisions.told(shard.rules, evaluation, shard.states)
 
     def _settle(self, shard: Shard, now_ms: int) -> None:
-        shard.engine.committed(shard.engine.commit_state())
+        assert shard.long is not None
+        shard.committed(shard.commit_states())
         for pane in shard.engine.close_due(now_ms):
-            items = {closed_key(key): value for key, value in pane.records()}
-            self.closed.update(items)
-            shard.wrote(items)
+            self._write(shard.records, self.closed, pane)
             shard.engine.closed(pane)
+            shard.long.windows.closed(pane.start_ms, [pane.block])
+        if shard.engine.closed_through_ms is not None:
+            shard.long.windows.closed_through(shard.engine.closed_through_ms)
+        for end_ms in shard.long.engine.due_steps():
+            view = shard.long.engine.view(end_ms, "on_time")
+            view.completeness = shard.engine.frontier.completeness(end_ms)
+            self._take(shard.long, evaluate(shard.long.rules, view, shard.long.states))
+            shard.long.engine.emitted(view)
+        for pane in shard.long.engine.close_due(now_ms):
+            self._write(shard.long.records, self.long, pane)
+            shard.long.engine.closed(pane)
+
+    @staticmethod
+    def _write(records: PaneRecords, table: dict[bytes, bytes], pane: ClosedPane) -> None:
+        items = {closed_key(key): value for key, value in pane.records()}
+        table.update(items)
+        records.wrote(items)
 
 
 def _snapshot(source: Source, start_ms: int, part: Any, *, final: bool) -> Snapshot:

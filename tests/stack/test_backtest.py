@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from pipeline.backtest.engine import WatermarkEngine
 from pipeline.backtest.outcome import run_backtest
 from pipeline.backtest.planning import Place, plan
 from pipeline.backtest.running import Backtest
 from pipeline.cli.main import app
+from pipeline.core.alert_state import AlertStates
+from pipeline.core.alert_transition import Evaluation
 from pipeline.core.block import COLUMN, unpack
 from pipeline.core.decision_log import DecisionLog
 from pipeline.core.rules import Rule
@@ -24,6 +27,7 @@ from pipeline.errors import FatalError
 from pipeline.history.expected_slots import Span
 from pipeline.history.stored_panes import stored_panes
 from pipeline.history.stored_signals import stored_signals
+from pipeline.kept_windows import kept_windows
 from pipeline.lander.contents import read_contents
 from pipeline.rules_file import parse_rules
 from pipeline.settings import window_ms
@@ -47,6 +51,7 @@ rules:
      severities: {critical: 2}}
   - {name: worse, type: change, of: error_rate, window: 1m, severities: {warning: 2}}
   - {name: fewer, type: throughput, window: 1m, severities: {warning: 0.5/s}}
+  - {name: long, type: error_rate, window: 10m, severities: {warning: 3%, critical: 9%}}
   - {name: critical-error, type: critical_error, hold: 1m}
   - {name: silent, type: absence, severities: {warning: 1m, critical: 2m}}
   - {name: partner, type: absence, expect: [default/nobody], severities: {critical: 5m}}
@@ -54,7 +59,7 @@ rules:
 
 
 def rules() -> list[Rule]:
-    return parse_rules(RULES, "rules.yaml", SETTINGS.windows)
+    return parse_rules(RULES, "rules.yaml", kept_windows(SETTINGS))
 
 
 @dataclass
@@ -74,12 +79,18 @@ class Landed:
 
     def backtest(self, from_ms: int, to_ms: int) -> tuple[list[Alert], list[AlertDecision]]:
         run = Backtest(self.place, rules(), plan(self.place, from_ms, to_ms, rules()))
-        log = DecisionLog({name: window_ms(name) for name in SETTINGS.windows})
+        log = DecisionLog({name: window_ms(name) for name in kept_windows(SETTINGS)})
         alerts, decisions = list[Alert](), list[AlertDecision]()
         for evaluation in run.evaluations(lambda *_: None):
             alerts += [one.alert for one in evaluation.transitions if one.alert is not None]
-            decisions += log.told(run.engine.rules, evaluation, run.engine.states)
+            decisions += log.told(run.engine.rules, evaluation, _states_of(run.engine, evaluation))
         return alerts, decisions
+
+
+def _states_of(engine: WatermarkEngine, evaluation: Evaluation) -> AlertStates:
+    """Return the states that an evaluation was decided by: those of the long windows, or the others."""
+    far = engine.rules.long.by_name.keys() & {one.rule for one in evaluation.decisions}
+    return engine.long.states if far and engine.long is not None else engine.states
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +201,8 @@ def test_the_command_tells_rules_timeline_and_what_fired_live(landed: Landed, tm
     file.write_text(RULES)
     asyncio.run(landed.land_alerts())
     environment = {
+        "PIPELINE_LONG_WINDOWS": json.dumps(settings.long_windows),
+        "PIPELINE_LONG_PANE_SECONDS": str(settings.long_pane_seconds),
         "PIPELINE_CLICKHOUSE": settings.clickhouse or "",
         "PIPELINE_DATABASE": settings.database,
         "PIPELINE_PARTITIONS": "2",
