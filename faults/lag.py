@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipeline.settings import Settings
 from pipeline.topics import topics_of
 
 _LIMIT_SECONDS = 15.0
+_STOP_SECONDS = 3.0
 
 
 async def lag(settings: Settings) -> dict[str, int] | None:
@@ -49,8 +51,10 @@ async def _lag(settings: Settings) -> dict[str, int]:
             found[role] = sum(max(0, ends[tp] - position) for tp, position in places.items())
         return dict(found)
     finally:
-        await consumer.stop()
-        await admin.close()
+        # A Kafka that was frozen meanwhile may never answer: the limit above is used up by then.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await asyncio.gather(consumer.stop(), admin.close(), return_exceptions=True)
 
 
 def _position(role: str, place: Any) -> int:
