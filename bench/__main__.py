@@ -1,4 +1,4 @@
-"""``python -m bench``: measures speed, memory, recovery, time to alert, rules and landing; prints a table."""
+"""``python -m bench``: measures speed, memory, recovery, time to alert, rules, long windows, landing, in a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import landing, latency, recovery, rules, throughput
+from bench import landing, latency, long_windows, recovery, rules, throughput
 from bench.figures import Figure, table
 from bench.machine import is_busy, machine
 from bench.report import report
@@ -23,6 +23,7 @@ MEASUREMENTS: dict[str, Callable[[Stage, int, int], Awaitable[list[Figure]]]] = 
     "recovery": lambda on, records, series: recovery.measure(on, records=records, series=series),
     "latency": lambda on, _, series: latency.measure(on, series=series),
     "rules": lambda on, _, series: rules.measure(on, rules=RULES, series=series),
+    "long windows": lambda on, _, series: long_windows.measure(on, series=series),
     "landing": lambda on, records, series: landing.measure(on, records=records, series=series),
 }
 """What is measured, in this order, each on topics of its own."""

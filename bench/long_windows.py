@@ -1,0 +1,137 @@
+"""Measurement 6: what long windows cost. Three days of long panes of 1,000 series in one process, without Kafka.
+
+The engine that runs live takes in closed panes; then it is made again from its table, as by a worker that takes over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from statistics import median
+
+import numpy as np
+
+from bench.figures import Figure
+from bench.stage import Stage
+from bench.timeline import peak_mb
+from pipeline.core.block import Block
+from pipeline.core.closed_pane import ClosedKey
+from pipeline.core.columns import FAILED, Columns
+from pipeline.core.long_windows import LongWindows
+from pipeline.core.merge import merge
+from pipeline.core.pane_rows import SeriesLimits
+from pipeline.core.series import Series
+from pipeline.core.source import Progress, SourcePartition, TimeRules
+from pipeline.core.stats import stats
+from pipeline.core.window_config import WindowConfig, WindowState
+from pipeline.settings import Settings, window_ms
+
+CALLS = 90
+"""Of each series in a long pane: one in three seconds."""
+DIFFERENT = 12
+SLOW_US = 1_000_000
+_BEGIN_MS = 1_760_000_100_000
+
+
+async def measure(stage: Stage, *, series: int) -> list[Figure]:
+    """Return the figures; `stage` only says how far it is."""
+    stage.say(f"long windows of {series:,} series, three days of panes")
+    return await asyncio.to_thread(_measured, series)
+
+
+def _measured(series: int) -> list[Figure]:
+    settings = Settings()
+    config = WindowConfig(
+        shard=0,
+        pane_ms=settings.long_pane_seconds * 1_000,
+        windows={name: window_ms(name) for name in settings.long_windows},
+        series_limit=2 * series,
+        close_grace_ms=0,
+    )
+    before_mb = peak_mb("self")
+    keeper = _Keeper(config)
+    panes = config.longest_ms // config.pane_ms
+    blocks = list(_blocks(series, config.pane_ms))
+    took = [keeper.pane(_BEGIN_MS + n * config.pane_ms, blocks[n % DIFFERENT]) for n in range(panes + DIFFERENT)]
+    full = took[-DIFFERENT:]
+    table_mb = sum(map(len, keeper.table.values())) / 1e6
+    restored = keeper.restored()
+    return [
+        Figure("long.series", "long windows: series, roll-ups among them", keeper.rows, ""),
+        Figure("long.windows", "long windows: of up to three days", len(config.windows), ""),
+        Figure("long.step_ms", "long windows: a step, every 5 minutes, median", median(full) * 1e3, "ms"),
+        Figure("long.step_max_ms", "long windows: greatest", max(full) * 1e3, "ms", None, 1_000),
+        Figure("long.table_mb", "long windows: table and changelog", table_mb, "MB"),
+        Figure("long.peak_mb", "long windows: memory, on top of the process", peak_mb("self") - before_mb, "MB"),
+        Figure("long.restore_s", "long windows: made again by who takes over", restored, "s", None, 15),
+    ]
+
+
+class _Keeper:
+    """Long windows and their table; what the evaluator does with them, but for rules."""
+
+    def __init__(self, config: WindowConfig) -> None:
+        self.table: dict[ClosedKey, bytes] = {}
+        self.rows = 0
+        self._config = config
+        self._starts: dict[int, list[ClosedKey]] = {}
+        self._state: WindowState | None = None
+        self._windows = LongWindows(config, self._fetch)
+
+    def pane(self, start_ms: int, block: Block) -> float:
+        """Take in a pane, and look at the step that it makes due; return the seconds it took."""
+        began = time.perf_counter()
+        engine, end_ms = self._windows.engine, start_ms + self._config.pane_ms
+        self._windows.closed(start_ms, [block])
+        self._windows.closed_through(end_ms)
+        for step_ms in engine.due_steps():
+            view = engine.view(step_ms, "on_time")
+            self.rows = len(stats(view, SLOW_US))
+            engine.emitted(view)
+        self._state = engine.commit_state()
+        engine.committed(self._state)
+        for pane in engine.close_due(end_ms):
+            records = pane.records()
+            self.table.update(records)
+            self._starts[pane.start_ms] = [key for key, _ in records]
+            engine.closed(pane)
+        for key in engine.expired():
+            del self.table[key]
+            self._starts.pop(key.pane_start_ms, None)
+        return time.perf_counter() - began
+
+    def restored(self) -> float:
+        """Make the windows again from the table; return the seconds it took."""
+        began = time.perf_counter()
+        again = LongWindows(self._config, self._fetch)
+        again.restore({start_ms: self._fetch(start_ms) for start_ms in self._starts}, self._state, {}, ())
+        return time.perf_counter() - began
+
+    def _fetch(self, start_ms: int) -> list[bytes]:
+        return [self.table[key] for key in self._starts.get(start_ms, ())]
+
+
+def _blocks(series: int, length_ms: int) -> Iterator[Block]:
+    """Yield panes of random calls."""
+    rng = np.random.default_rng(1)
+    table = [Series("prod", f"service-{number % 20}", f"operation-{number}") for number in range(series)]
+    count = CALLS * series
+    for _ in range(DIFFERENT):
+        source = SourcePartition(Progress(position=0), TimeRules(length_ms, 0, 0), SeriesLimits(1, 2 * series, 1_000))
+        at_ms = np.arange(count, dtype=np.int64) * length_ms // count
+        columns = Columns(
+            record=np.arange(count, dtype=np.int64),
+            index=np.zeros(count, np.int64),
+            offset=np.arange(count, dtype=np.int64),
+            append_ms=at_ms,
+            timestamp_ms=at_ms,
+            series=(np.arange(count) % series).astype(np.int32),
+            weight=np.ones(count, np.int64),
+            flags=np.where(rng.random(count) < 0.01, FAILED, 0).astype(np.uint8),
+            duration_us=rng.lognormal(10, 1, count).astype(np.int64),
+            status=np.full(count, 200, np.uint16),
+        )
+        source.add(columns, table, next_offset=count)
+        parts = next(iter(source.panes.values())).snapshots(table, everything=True)
+        yield merge([part.block for part in parts])
