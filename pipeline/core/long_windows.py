@@ -30,6 +30,7 @@ class LongWindows:
         self.engine.set_sources([_SOURCE])
         self._config = config
         self._offset = 0
+        self._through_ms: int | None = None
 
     def closed(self, start_ms: int, blocks: Iterable[Block]) -> None:
         """Take in a pane that was closed below; one that was taken in before changes nothing."""
@@ -51,6 +52,9 @@ class LongWindows:
     def closed_through(self, end_ms: int) -> None:
         """Note that every pane below that ends by then is closed, and was taken in if it holds anything."""
         through_ms = end_ms // self._config.pane_ms * self._config.pane_ms
+        if through_ms == self._through_ms:
+            return
+        self._through_ms = through_ms
         mark = Mark(
             1, _SOURCE, self._offset, through_ms, through_ms, idle=False, operations=0, errors=0, late=0, dead=0
         )
