@@ -2,8 +2,8 @@
 
 The order in `settle` is the guarantee: final snapshots, dead letters and notices of late events are acknowledged first
 (signals were already, before the position moved on), then offset and progress are committed, then the marks are told.
-Whatever dies in between is done again from the held-back offset, and gives the same records. Nothing is begun before the
-group has said that the partitions are still ours (`lease`): a process may have been stopped while others had them.
+Whatever dies in between is done again from the held-back offset, and gives the same records. Before any of it the group
+is asked whether the partitions are still ours (the lease): a process may have been stopped while others had them.
 """
 
 from __future__ import annotations
