@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from difflib import get_close_matches
 from typing import Annotated
 
 import typer
@@ -11,12 +12,16 @@ from rich.table import Table
 
 from pipeline.cli.configuration import load, resolve
 from pipeline.cli.console import out, print_json, say
+from pipeline.cli.current_alerts import current_alerts
 from pipeline.cli.figures import moment
 from pipeline.cli.order_options import AsJson, By, Comment, For, Until, author, now_ms, span_of, span_text
+from pipeline.core.alert_state import ACTIVE
 from pipeline.core.notices import ordering
 from pipeline.core.notices.orders import Acknowledgement, Orders
 from pipeline.errors import FatalError
+from pipeline.notifier.journal import read_book
 from pipeline.notifier.ordering import read_orders, write_orders
+from pipeline.settings import Settings
 
 
 def ack(
@@ -45,6 +50,19 @@ def ack(
         say(f"{name} is no longer acknowledged.")
     else:
         say(f"{name} is acknowledged by {order.author}, {span_text(order.starts_ms, order.ends_ms)}.")
+    if not ending and (warning := asyncio.run(_unknown(settings, name))):
+        say(warning)
+
+
+async def _unknown(settings: Settings, name: str) -> str:
+    """Return what to say of an id that no active alert has and no group; nothing of one that is known."""
+    alerts = [one.alert_id for one in await current_alerts(settings) if one.state in ACTIVE]
+    names = [*alerts, *(group.id for group in (await read_book(settings)).groups.values())]
+    if name in names:
+        return ""
+    meant = get_close_matches(name, names, 1)
+    hint = f"did you mean {meant[0]}? " if meant else ""
+    return f"No alert that is active has this id, and no group: {hint}`pipeline alerts` has the ids."
 
 
 def _begun(orders: Orders, name: str, lasts: str, until: str, by: str, comment: str) -> Acknowledgement:

@@ -71,13 +71,13 @@ def _gravest_first(alert: Alert) -> tuple[int, int, str]:
 
 def _table(alerts_: Iterable[Alert]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold dim")
-    for heading in ("state", "severity", "rule", "series", "value", "threshold", "window", "since (UTC)"):
+    for heading in ("state", "severity", "rule", "series", "value", "threshold", "window", "since (UTC)", "id"):
         table.add_column(heading, no_wrap=True)
     for one in alerts_:
         limit = f"{one.comparison} {measured(one.threshold, one.unit)}"
         since = moment(one.resolved_ms or one.fired_ms or one.started_ms)
         table.add_row(
             one.state, one.severity, escape(one.rule), escape(one.series),
-            measured(one.value, one.unit), limit, one.window, since, style=style_of(one),
+            measured(one.value, one.unit), limit, one.window, since, one.alert_id, style=style_of(one),
         )  # fmt: skip
     return table

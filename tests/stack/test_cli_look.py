@@ -85,6 +85,7 @@ def test_alerts_show_the_critical_error_and_what_else_fires(cli: Cli, published:
     shown = cli.run("alerts").stdout
     assert f"{published}/{published}/work" in shown
     assert "10.0 %" in shown
+    assert all(one["alert_id"] in shown for one in found)
 
 
 def test_following_alerts_gives_a_line_of_json_for_each_transition(cli: Cli) -> None:

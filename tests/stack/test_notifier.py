@@ -281,7 +281,8 @@ async def test_silences_and_acknowledgements_are_made_listed_and_ended_by_comman
     assert await command(place, "silence", "list") == "There are no silences.\n"
     (ended,) = json.loads(await command(place, "silence", "list", "--all", "--json"))
     assert [(one["by"], one["action"]) for one in ended["audit"]] == [("ann", "added"), ("bob", "ended")]
-    await command(place, "ack", "a1", "--for", "1h", "--by", "ann", "--comment", "mine")
+    said = await command(place, "ack", "a1", "--for", "1h", "--by", "ann", "--comment", "mine")
+    assert "No alert that is active has this id, and no group" in said
     assert "mine" in await command(place, "ack")
     await command(place, "ack", "a1", "--end", "--by", "ann")
     assert await command(place, "ack") == "Nothing is acknowledged.\n"
