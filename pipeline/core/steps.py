@@ -30,6 +30,11 @@ class Steps:
         self.windows = Windows(self._config.windows, self._config.pane_ms, end_ms, self._store)
         return self.windows
 
+    def begin(self, watermark_ms: int | None) -> None:
+        """Begin where the watermark stands, if nothing has ever come: what is expected can only be missed at a step."""
+        if self.windows is None and watermark_ms is not None and self._store.first_ms() is None:
+            self.start(watermark_ms // self._config.pane_ms * self._config.pane_ms)
+
     def next_ms(self, watermark_ms: int | None) -> int | None:
         """Return the end of the next step that the watermark has passed; None if there is none yet.
 

@@ -55,7 +55,7 @@ class WindowEngine:
         self._live = LiveSeries(config, self._rows, self._store)
         self._closing = Closing(config, self._store)
         self._late = LateSteps(config.pane_ms, config.longest_ms)
-        self._steps = Steps(config, self._store, self._live, self._late)
+        self.steps = Steps(config, self._store, self._live, self._late)
         self._changes = 0
 
     # ---- records in
@@ -94,10 +94,10 @@ class WindowEngine:
             return
         self._changes += 1
         self._live.note_changed(pane.start_ms, pane.counted_as(change.changed))
-        if self._steps.windows is not None:
-            self._steps.windows.changed()
-            if pane.start_ms < self._steps.windows.end_ms:
-                self._correct(self._steps.windows, pane, change, offset)
+        if self.steps.windows is not None:
+            self.steps.windows.changed()
+            if pane.start_ms < self.steps.windows.end_ms:
+                self._correct(self.steps.windows, pane, change, offset)
 
     def _correct(self, windows: Windows, pane: OpenPane, change: Change, offset: int) -> None:
         """Carry a change of a pane that is in the windows by now into them."""
@@ -121,7 +121,7 @@ class WindowEngine:
                 self._move(pane, to, offset)
 
     def _move(self, pane: OpenPane, renames: dict[Series, Series], offset: int) -> None:
-        windows = self._steps.windows
+        windows = self.steps.windows
         if windows is None or pane.start_ms >= windows.end_ms:
             pane.renames = renames
             return
@@ -149,9 +149,9 @@ class WindowEngine:
 
         Spans in which no window holds anything are jumped over.
         """
-        while (end_ms := self._steps.next_ms(self.frontier.watermark_ms)) is not None:
+        while (end_ms := self.steps.next_ms(self.frontier.watermark_ms)) is not None:
             yield end_ms
-            if self._steps.emitted_ms != end_ms:
+            if self.steps.emitted_ms != end_ms:
                 return
 
     def late_steps(self) -> Iterator[int]:
@@ -167,11 +167,11 @@ class WindowEngine:
         None before the first step, and while the watermark is too far behind the newest source.
         """
         greatest_ms, watermark_ms = self.frontier.greatest_ms, self.frontier.watermark_ms
-        if greatest_ms is None or watermark_ms is None or self._steps.emitted_ms is None:
+        if greatest_ms is None or watermark_ms is None or self.steps.emitted_ms is None:
             return None
         pane_ms = self._config.pane_ms
         end_ms = (greatest_ms + self._config.out_of_orderness_ms) // pane_ms * pane_ms + pane_ms
-        return max(end_ms, self._steps.emitted_ms) if greatest_ms - watermark_ms <= self._config.early_lag_ms else None
+        return max(end_ms, self.steps.emitted_ms) if greatest_ms - watermark_ms <= self._config.early_lag_ms else None
 
     def view(self, end_ms: int, status: Status) -> StepView:
         """Return every window at the end of a step, exactly, over what has come so far.
@@ -179,7 +179,7 @@ class WindowEngine:
         On time: moves the windows on to the step, so only a step from `due_steps` will do. Early and late: any step;
         each costs about as much as the panes between it and the last step on time.
         """
-        windows = self._steps.windows
+        windows = self.steps.windows
         if windows is None or end_ms % self._config.pane_ms:
             raise ValueError(f"no step ends at {end_ms}: {'nothing has come yet' if windows is None else 'not a pane'}")
         self._rename(self.position)
@@ -206,7 +206,7 @@ class WindowEngine:
         if view.status == "late":
             self._late.emitted(view.end_ms)
         elif view.status == "on_time":
-            self._steps.emitted(view.end_ms)
+            self.steps.emitted(view.end_ms)
 
     def _advance(self, windows: Windows, end_ms: int) -> None:
         if end_ms < windows.end_ms:
@@ -240,7 +240,7 @@ class WindowEngine:
         self._late.settle(self.position)
         return WindowState(
             frontier_ms=self._closing.frontier_ms,
-            emitted_ms=self._steps.emitted_ms,
+            emitted_ms=self.steps.emitted_ms,
             watermark_ms=self.frontier.watermark_ms,
             settled_offset=self._late.settled_offset,
             late_rounds=self._late.rounds,
@@ -293,7 +293,7 @@ class WindowEngine:
         stands = [at for at in (state.emitted_ms if state else None, self._closing.frontier_ms) if at is not None]
         if not stands:
             return
-        windows = self._steps.start(max(stands))
+        windows = self.steps.start(max(stands))
         for start_ms, names in panes:
             self._rows.touch(self._rows.of(names), start_ms)
         windows.fill()

@@ -222,6 +222,7 @@ class Evaluator:
             for shard in self.shards.values():
                 shard.engine.set_sources(self._sources.names)
         for shard in self.shards.values():
+            shard.miss(now_ms)
             await self._look_early(shard, now_ms)
         if now_ms - self._forgot_ms > FORGET_MS:
             self._forgot_ms = now_ms

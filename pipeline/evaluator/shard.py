@@ -6,6 +6,7 @@ Nothing here waits for anything or sends anything: `pipeline.evaluator.owner` do
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from pipeline.core.alert_rules import CompiledRules
 from pipeline.core.alert_state import AlertState, AlertStates
@@ -13,12 +14,16 @@ from pipeline.core.closed_pane import blocks_of
 from pipeline.core.decision_log import DecisionLog
 from pipeline.core.long_windows import LongWindows
 from pipeline.core.rule_difference import changed_rules
-from pipeline.core.series import Series
+from pipeline.core.rules import Absence
+from pipeline.core.series import Series, shard_of
 from pipeline.core.window_config import WindowConfig, WindowState
 from pipeline.core.window_engine import WindowEngine
 from pipeline.evaluator.keys import seen_key
 from pipeline.evaluator.pane_records import PaneRecords
 from schemas.structs import StatsRecord
+
+PATIENCE_MS = 60_000
+"""So long a shard waits for its first events before steps begin without any."""
 
 
 class Side:
@@ -85,6 +90,7 @@ class Shard(Side):
         self.position = 0  # next offset of `panes` to be read
         self.signals_position = 0
         self.live_told_ms = 0
+        self.taken_ms: int | None = None  # when the shard was taken over, or was first asked to `miss`
 
     @property
     def sides(self) -> list[Side]:
@@ -105,6 +111,20 @@ class Shard(Side):
         if self.long is not None:
             closed = ((start_ms, blocks_of(self.records.fetch(start_ms))) for start_ms in self.records.starts())
             self.long.windows.restore(self.long.records.find(), state, seen, closed)
+
+    def miss(self, now_ms: int) -> None:
+        """Let steps begin, so that series which rules expect are missed, although nothing has ever come.
+
+        The first events, of an old log as well, begin at their own time: they have a minute to come.
+        """
+        self.taken_ms = now_ms if self.taken_ms is None else self.taken_ms
+        if now_ms - self.taken_ms >= PATIENCE_MS and self.engine.steps.windows is None and self._expects():
+            self.engine.steps.begin(self.engine.watermark_ms)
+
+    def _expects(self) -> bool:
+        """Whether a rule expects a series of this shard by its name."""
+        named = (series for rule in self.rules.absences for series in cast(Absence, rule.condition).expect)
+        return any(shard_of(series, self.states.shards) == self.number for series in named)
 
     def commit_states(self) -> list[WindowState]:
         """Return what a commit carries: the state of the windows, and of the long ones."""
