@@ -156,6 +156,11 @@ def test_an_error_rate_above_5_percent_over_24_hours_is_critical(failed: int, se
     assert fired("defaults", "error-rate-day", calls(10_000, failed), until_ms=LONG_STEP_MS) == severity
 
 
+def test_the_error_rate_of_a_day_is_believed_from_1000_calls_on() -> None:
+    fewer, enough = (fired("defaults", "error-rate-day", calls(n, n), until_ms=LONG_STEP_MS) for n in (999, 1_000))
+    assert (fewer, enough) == (None, "critical")
+
+
 def test_errors_of_23_hours_ago_count_and_those_of_24_do_not() -> None:
     hour_ms = 3_600_000
     found = happened("defaults", errors(60), later(errors(41), 23 * hour_ms), until_ms=25 * hour_ms)
