@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import landing, latency, recovery, rules, throughput
+from bench import landing, latency, long_windows, recovery, rules, throughput
 from bench.figures import Figure
 from bench.report import BEGIN, END, PAGE, markdown, read, replaced, report
 from bench.stage import Stage
@@ -77,6 +77,12 @@ async def test_rules_are_looked_at_in_calm_and_in_a_storm(monkeypatch: pytest.Mo
     found = by_key(await rules.measure(nowhere, rules=40, series=SERIES))
     assert found["rules.calm.series"] == SERIES + 21
     assert found["rules.storm.active"] > found["rules.calm.active"]
+
+
+async def test_three_days_of_long_windows_are_made_and_made_again() -> None:
+    found = by_key(await long_windows.measure(Stage(Settings(), Console(quiet=True)), series=SERIES))
+    assert found["long.series"] == SERIES + 21
+    assert found["long.restore_s"] > 0 < found["long.table_mb"]
 
 
 def test_a_report_becomes_a_table_between_the_markers(tmp_path: Path) -> None:
