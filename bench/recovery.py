@@ -127,7 +127,8 @@ async def measure(
 async def _has_closed(at: Places, chases: list[Chase], history_end_ms: int) -> bool:
     """Whether the table has the history's panes, but for the newest, which may still be corrected."""
     closed = [place.closed_ms for place in (await at.evaluator()).values()]
-    return all([await chase.caught_up() for chase in chases]) and min(closed) >= history_end_ms - _OPEN_MS
+    caught_up = all([await chase.caught_up() for chase in chases])
+    return caught_up and bool(closed) and min(closed) >= history_end_ms - _OPEN_MS  # none: nothing is committed yet
 
 
 async def _killed(stage: Stage, chase: Chase) -> float:

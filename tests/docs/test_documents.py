@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
+from pipeline.kept_windows import kept_windows
 from pipeline.rules_file import load_rules, parse_rules
 from pipeline.settings import Settings
 from schemas.generate import MODELS
@@ -148,4 +149,6 @@ def test_the_readme_has_the_windows_and_the_default_rules() -> None:
     windows = Settings.model_fields["windows"].default
     table = readme.split("The default rules:")[1].split("Rates and percentiles")[0]
     assert " ".join(windows) in readme
-    assert re.findall(r"^\| `([\w-]+)`", table, re.MULTILINE) == [rule.name for rule in load_rules(None, windows)]
+    assert re.findall(r"^\| `([\w-]+)`", table, re.MULTILINE) == [
+        rule.name for rule in load_rules(None, kept_windows(Settings()))
+    ]
