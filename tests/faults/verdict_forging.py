@@ -28,9 +28,28 @@ def one_more(block: PackedBlock) -> PackedBlock:
     return pack(replace(plain, scalars=scalars))
 
 
+def is_snapshot(record: Any) -> bool:
+    """Tell snapshots from marks."""
+    return isinstance(decode(record.value), Snapshot)
+
+
+def slot_of(record: Any) -> tuple[object, ...]:
+    """Return what the snapshots of one slot share, the earliest pane first."""
+    found = decode(record.value)
+    assert isinstance(found, Snapshot)
+    return found.pane_start_ms, found.source, found.shard, found.part
+
+
+def step_of(record: Any) -> tuple[object, ...]:
+    """Return where a record of stats stands, the earliest step first."""
+    return json.loads(record.value)["step_end_ms"], record.key
+
+
 def a_greater_snapshot(records: list[Any]) -> bytes:
-    """Return the last snapshot of the first slot with one event more, under a greater version."""
-    found = next(one for one in map(decode, (record.value for record in records)) if isinstance(one, Snapshot))
+    """Return the last snapshot of the first record's slot with one event more, under a greater version."""
+    slot, every = slot_of(records[0]), [record for record in records if is_snapshot(record)]
+    found = decode(next(record.value for record in reversed(every) if slot_of(record) == slot))
+    assert isinstance(found, Snapshot)
     return encode(structs.replace(found, version=2**40, final=True, block=one_more(found.block)))
 
 
@@ -78,14 +97,18 @@ async def forge_topics(settings: Settings) -> None:
         (topics.closed_panes, another_closed_pane),
         (topics.dead, a_false_letter),
     ]
+    least: dict[str, Callable[[Any], Any]] = {topics.stats: step_of, topics.alerts: lambda record: bytes(record.key)}
     async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all") as producer:
         for topic, forge in forgeries:
             records = [record for record in await read_all(kafka, topic) if record.value]
-            # The one that is forged stands first, and its forgery in the same partition. Of alerts it is the least:
+            # The one that is forged stands first, and its forgery in the same partition. It is the least of its kind:
             # `forge_history` deletes the greatest, and the forgery would land in its place.
-            if topic == topics.alerts:
-                records.sort(key=lambda record: bytes(record.key))
-            first = next(r for r in records if topic != topics.panes or isinstance(decode(r.value), Snapshot))
+            if topic == topics.panes:
+                first = min(filter(is_snapshot, records), key=slot_of)
+            elif topic in least:
+                first = min(records, key=least[topic])
+            else:
+                first = records[0]
             await producer.send_and_wait(topic, forge([first, *records]), key=first.key, partition=first.partition)
         on_time = encode_late(LateEvents(settings.epoch, f"{topics.operations}-0", [2**38], [0], [0]))
         await producer.send_and_wait(topics.late, on_time, partition=0)
