@@ -16,16 +16,17 @@ from bench.figures import Figure
 from bench.stage import Stage
 from bench.timeline import peak_mb
 from pipeline.core.block import Block
-from pipeline.core.closed_pane import ClosedKey
 from pipeline.core.columns import FAILED, Columns
 from pipeline.core.long_windows import LongWindows
 from pipeline.core.merge import merge
 from pipeline.core.pane_rows import SeriesLimits
+from pipeline.core.pane_table import PaneTable
 from pipeline.core.series import Series
 from pipeline.core.source import Progress, SourcePartition, TimeRules
 from pipeline.core.stats import stats
 from pipeline.core.window_config import WindowConfig, WindowState
-from pipeline.settings import Settings, window_ms
+from pipeline.kept_windows import long_window_config
+from pipeline.settings import Settings
 
 CALLS = 90
 """Of each series in a long pane: one in three seconds."""
@@ -42,20 +43,16 @@ async def measure(stage: Stage, *, series: int) -> list[Figure]:
 
 def _measured(series: int) -> list[Figure]:
     settings = Settings()
-    config = WindowConfig(
-        shard=0,
-        pane_ms=settings.long_pane_seconds * 1_000,
-        windows={name: window_ms(name) for name in settings.long_windows},
-        series_limit=2 * series,
-        close_grace_ms=0,
-    )
+    config = long_window_config(settings)
+    assert config is not None
     before_mb = peak_mb("self")
     keeper = _Keeper(config)
     panes = config.longest_ms // config.pane_ms
     blocks = list(_blocks(series, config.pane_ms))
     took = [keeper.pane(_BEGIN_MS + n * config.pane_ms, blocks[n % DIFFERENT]) for n in range(panes + DIFFERENT)]
     full = took[-DIFFERENT:]
-    table_mb = sum(map(len, keeper.table.values())) / 1e6
+    table_mb = sum(len(record) for records in keeper.kept().values() for record in records) / 1e6
+    held_mb = peak_mb("self") - before_mb
     restored = keeper.restored()
     return [
         Figure("long.series", "long windows: series, roll-ups among them", keeper.rows, ""),
@@ -63,7 +60,7 @@ def _measured(series: int) -> list[Figure]:
         Figure("long.step_ms", "long windows: a step, every 5 minutes, median", median(full) * 1e3, "ms"),
         Figure("long.step_max_ms", "long windows: greatest", max(full) * 1e3, "ms", None, 1_000),
         Figure("long.table_mb", "long windows: table and changelog", table_mb, "MB"),
-        Figure("long.peak_mb", "long windows: memory, on top of the process", peak_mb("self") - before_mb, "MB"),
+        Figure("long.peak_mb", "long windows: memory, on top of the process", held_mb, "MB"),
         Figure("long.restore_s", "long windows: made again by who takes over", restored, "s", None, 15),
     ]
 
@@ -72,12 +69,12 @@ class _Keeper:
     """Long windows and their table; what the evaluator does with them, but for rules."""
 
     def __init__(self, config: WindowConfig) -> None:
-        self.table: dict[ClosedKey, bytes] = {}
         self.rows = 0
         self._config = config
-        self._starts: dict[int, list[ClosedKey]] = {}
+        self._table = PaneTable()
+        self._starts: list[int] = []
         self._state: WindowState | None = None
-        self._windows = LongWindows(config, self._fetch)
+        self._windows = LongWindows(config, self._table.fetch)
 
     def pane(self, start_ms: int, block: Block) -> float:
         """Take in a pane, and look at the step that it makes due; return the seconds it took."""
@@ -92,24 +89,22 @@ class _Keeper:
         self._state = engine.commit_state()
         engine.committed(self._state)
         for pane in engine.close_due(end_ms):
-            records = pane.records()
-            self.table.update(records)
-            self._starts[pane.start_ms] = [key for key, _ in records]
+            self._table.put(pane)
             engine.closed(pane)
-        for key in engine.expired():
-            del self.table[key]
-            self._starts.pop(key.pane_start_ms, None)
+        self._table.delete(engine.expired())
+        self._starts.append(start_ms)
         return time.perf_counter() - began
+
+    def kept(self) -> dict[int, list[bytes]]:
+        """Return the table: the records of each pane."""
+        return {start_ms: found for start_ms in self._starts if (found := self._table.fetch(start_ms))}
 
     def restored(self) -> float:
         """Make the windows again from the table; return the seconds it took."""
         began = time.perf_counter()
-        again = LongWindows(self._config, self._fetch)
-        again.restore({start_ms: self._fetch(start_ms) for start_ms in self._starts}, self._state, {}, ())
+        again = LongWindows(self._config, self._table.fetch)
+        again.restore(self.kept(), self._state, {}, ())
         return time.perf_counter() - began
-
-    def _fetch(self, start_ms: int) -> list[bytes]:
-        return [self.table[key] for key in self._starts.get(start_ms, ())]
 
 
 def _blocks(series: int, length_ms: int) -> Iterator[Block]:

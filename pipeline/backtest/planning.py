@@ -10,12 +10,13 @@ from clickhouse_connect.driver.client import Client
 
 from pipeline.backtest.engine import Beginning
 from pipeline.core.rules import DAY_MS, Absence, CriticalError, Rule
-from pipeline.core.window_config import WindowConfig, series_limit
+from pipeline.core.window_config import WindowConfig
 from pipeline.errors import FatalError
 from pipeline.history.cut import read_cut
 from pipeline.history.expected_slots import Span
 from pipeline.history.stored_extent import last_seen, stored_extent
 from pipeline.history.survey import pane_length_ms
+from pipeline.kept_windows import long_window_config, window_config
 from pipeline.settings import Settings, window_ms
 
 
@@ -96,16 +97,10 @@ def _memory_ms(rule: Rule) -> int:
     return rule.for_ms + rule.keep_firing_ms + rule.cooldown_ms + silence_ms
 
 
-def window_config(settings: Settings, pane_ms: int) -> WindowConfig:
+def near_config(settings: Settings, pane_ms: int) -> WindowConfig:
     """Return what the window engine must know, of all shards together; FatalError where panes don't fit the windows."""
     try:
-        return WindowConfig(
-            shard=0,
-            pane_ms=pane_ms,
-            windows={name: window_ms(name) for name in settings.windows},
-            series_limit=series_limit(settings.series_max, 1),
-            out_of_orderness_ms=settings.out_of_orderness_ms,
-        )
+        return window_config(settings, pane_ms=pane_ms)
     except ValueError as error:
         raise FatalError(
             f"The panes of the range are {pane_ms // 1_000} s long: {error}. Set PIPELINE_WINDOWS to windows that were "
@@ -113,18 +108,9 @@ def window_config(settings: Settings, pane_ms: int) -> WindowConfig:
         ) from None
 
 
-def long_window_config(settings: Settings, pane_ms: int) -> WindowConfig | None:
+def far_config(settings: Settings, pane_ms: int) -> WindowConfig | None:
     """Return the same for the long windows; None where none are kept, or panes of the range don't fit them."""
-    long_ms = settings.long_pane_seconds * 1000
-    if not settings.long_windows or long_ms % pane_ms:
-        return None
-    return WindowConfig(
-        shard=0,
-        pane_ms=long_ms,
-        windows={name: window_ms(name) for name in settings.long_windows},
-        series_limit=series_limit(settings.series_max, 1),
-        close_grace_ms=0,
-    )
+    return None if settings.long_pane_seconds * 1000 % pane_ms else long_window_config(settings)
 
 
 def _first_ms(place: Place, span: Span) -> int:

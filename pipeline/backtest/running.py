@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from pipeline.backtest.engine import WatermarkEngine
-from pipeline.backtest.planning import Place, Plan, long_window_config, window_config
+from pipeline.backtest.planning import Place, Plan, far_config, near_config
 from pipeline.core.alert_transition import Evaluation
 from pipeline.core.records import Signal, Snapshot
 from pipeline.core.rules import CriticalError, Rule
@@ -24,7 +24,7 @@ class Backtest:
 
     def __init__(self, place: Place, rules: Sequence[Rule], planned: Plan) -> None:
         self.pane_ms = pane_ms = planned.span.pane_ms
-        near, far = window_config(place.settings, pane_ms), long_window_config(place.settings, pane_ms)
+        near, far = near_config(place.settings, pane_ms), far_config(place.settings, pane_ms)
         self.engine = WatermarkEngine(near, rules, planned.beginning, far)
         self._place = place
         self._planned = planned

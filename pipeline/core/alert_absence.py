@@ -7,8 +7,9 @@ import numpy as np
 from pipeline.core.alert_machine import Seen
 from pipeline.core.alert_message import Evidence
 from pipeline.core.alert_reasons import Reason
+from pipeline.core.alert_rules import CompiledRules
 from pipeline.core.alert_sql import events_sql
-from pipeline.core.alert_state import ACTIVE, AlertState
+from pipeline.core.alert_state import ACTIVE, AlertState, AlertStates
 from pipeline.core.alert_step import Step
 from pipeline.core.alert_text import duration_text
 from pipeline.core.rule_match import watches
@@ -24,7 +25,7 @@ def evaluate_absence(step: Step, rule: Rule) -> None:
     """
     condition = rule.condition
     assert isinstance(condition, Absence)
-    last_events = _expected(step, condition) if condition.expect else _silent(step, rule)
+    last_events = _expected(step, rule) if condition.expect else _silent(step, rule)
     for series, last_event_ms in last_events.items():
         _visit(step, rule, series, last_event_ms)
     for series in step.states.active(rule.name):
@@ -36,10 +37,21 @@ def evaluate_absence(step: Step, rule: Rule) -> None:
             step.retire(rule.name, series, Reason.RULE_CHANGED)
 
 
-def _expected(step: Step, condition: Absence) -> dict[Series, int | None]:
+def expects_any(rules: CompiledRules, states: AlertStates) -> bool:
+    """Whether a rule expects a series by its name that is of the shard of these states."""
+    return any(_named(rule, states) for rule in rules.absences)
+
+
+def _named(rule: Rule, states: AlertStates) -> list[Series]:
+    """Return the series of this shard that a rule expects by their names."""
+    condition = rule.condition
+    assert isinstance(condition, Absence)
+    return [series for series in condition.expect if shard_of(series, states.shards) == states.shard]
+
+
+def _expected(step: Step, rule: Rule) -> dict[Series, int | None]:
     """Return the named series of this shard with their last event, None where none was seen in 24 hours."""
-    ours = (series for series in condition.expect if shard_of(series, step.states.shards) == step.states.shard)
-    return {series: _last_event_ms(step, series) for series in ours}
+    return {series: _last_event_ms(step, series) for series in _named(rule, step.states)}
 
 
 def _silent(step: Step, rule: Rule) -> dict[Series, int | None]:

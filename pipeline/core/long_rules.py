@@ -47,6 +47,7 @@ class LongRules:
         """Yield what the steps decide that come due once all panes below that end by then are closed."""
         engine = self._windows.engine
         self._windows.closed_through(end_ms)
+        stepped = False
         for step_ms in engine.due_steps():
             view = engine.view(step_ms, "on_time")
             view.completeness = self._frontier.completeness(step_ms)
@@ -55,6 +56,9 @@ class LongRules:
                 take(self.states, evaluation)
                 yield evaluation
             engine.emitted(view)
+            stepped = True
+        if not stepped:
+            return  # nothing has changed since the last step
         engine.committed(engine.commit_state())
         for pane in engine.close_due(end_ms):
             self._table.put(pane)

@@ -32,9 +32,7 @@ from pipeline.evaluator.takeover import (
     Tables,
     committed_by,
     committed_of,
-    long_window_config,
     taken_over,
-    window_config,
 )
 from pipeline.faust_ext.batch import Batch
 from pipeline.faust_ext.clock import wall_ms
@@ -42,7 +40,7 @@ from pipeline.faust_ext.lease import Lease
 from pipeline.faust_ext.rewind import Rewinder
 from pipeline.faust_ext.undivided import Undivided
 from pipeline.faust_ext.watchdog import Watchdog, place_of
-from pipeline.kept_windows import kept_windows
+from pipeline.kept_windows import kept_windows, long_window_config, window_config
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 
@@ -121,11 +119,12 @@ class Evaluator:
 
     async def _take_over(self, number: int, committed: Mapping[TP, Any], begins: Mapping[TP, int]) -> Shard:
         tp, signals = self._tps(number)
-        config, closed_panes = window_config(self._settings, number), self.tables.closed_panes.data
-        far = long_window_config(self._settings, number)
+        shards, closed_panes = self._settings.partitions, self.tables.closed_panes.data
+        config = window_config(self._settings, shard=number, shards=shards)
+        far = long_window_config(self._settings, shard=number, shards=shards)
         long = (far, self.tables.long_panes.data) if far is not None else None
-        shard = Shard(config, self._rules, closed_panes, shards=self._settings.partitions, long=long)
-        unsent = taken_over(shard, self.tables, self._settings.partitions, tp, committed[tp], begins[tp])
+        shard = Shard(config, self._rules, closed_panes, shards=shards, long=long)
+        unsent = taken_over(shard, self.tables, shards, tp, committed[tp], begins[tp])
         found = committed.get(signals)
         shard.signals_position = max(found.offset if found is not None else 0, begins.get(signals, 0))
         shard.engine.set_sources(self._sources.names)

@@ -6,16 +6,15 @@ Nothing here waits for anything or sends anything: `pipeline.evaluator.owner` do
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
 
+from pipeline.core.alert_absence import expects_any
 from pipeline.core.alert_rules import CompiledRules
 from pipeline.core.alert_state import AlertState, AlertStates
 from pipeline.core.closed_pane import blocks_of
 from pipeline.core.decision_log import DecisionLog
 from pipeline.core.long_windows import LongWindows
 from pipeline.core.rule_difference import changed_rules
-from pipeline.core.rules import Absence
-from pipeline.core.series import Series, shard_of
+from pipeline.core.series import Series
 from pipeline.core.window_config import WindowConfig, WindowState
 from pipeline.core.window_engine import WindowEngine
 from pipeline.evaluator.keys import seen_key
@@ -118,13 +117,10 @@ class Shard(Side):
         The first events, of an old log as well, begin at their own time: they have a minute to come.
         """
         self.taken_ms = now_ms if self.taken_ms is None else self.taken_ms
-        if now_ms - self.taken_ms >= PATIENCE_MS and self.engine.steps.windows is None and self._expects():
+        if now_ms - self.taken_ms < PATIENCE_MS or self.engine.steps.windows is not None:
+            return
+        if expects_any(self.rules, self.states):
             self.engine.steps.begin(self.engine.watermark_ms)
-
-    def _expects(self) -> bool:
-        """Whether a rule expects a series of this shard by its name."""
-        named = (series for rule in self.rules.absences for series in cast(Absence, rule.condition).expect)
-        return any(shard_of(series, self.states.shards) == self.number for series in named)
 
     def commit_states(self) -> list[WindowState]:
         """Return what a commit carries: the state of the windows, and of the long ones."""

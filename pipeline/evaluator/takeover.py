@@ -12,7 +12,7 @@ from faust.types import TP
 
 from pipeline.core.alert_state import AlertState, decode_state
 from pipeline.core.series import Series
-from pipeline.core.window_config import WindowConfig, WindowState, series_limit
+from pipeline.core.window_config import WindowState
 from pipeline.core.window_config import decode_state as decode_windows
 from pipeline.errors import unreadable_commit
 from pipeline.evaluator import commit
@@ -21,7 +21,6 @@ from pipeline.evaluator.outbox import decode_seen
 from pipeline.evaluator.shard import Shard, Side
 from pipeline.faust_ext.producer import Outgoing
 from pipeline.faust_ext.table import DurableTable
-from pipeline.settings import Settings, window_ms
 
 log = logging.getLogger(__name__)
 
@@ -77,30 +76,6 @@ def committed_by(boot_id: str, found: Any) -> bool:
 def committed_of(shards: Collection[int], found: Mapping[TP, Any]) -> dict[TP, tuple[int, str]]:
     """Return what was found to be committed of some shards; nothing of partitions without a commit."""
     return {tp: (at.offset, at.metadata) for tp, at in found.items() if at is not None and tp.partition in shards}
-
-
-def window_config(settings: Settings, shard: int) -> WindowConfig:
-    """Return what the window engine of a shard must know."""
-    return WindowConfig(
-        shard=shard,
-        pane_ms=settings.pane_seconds * 1000,
-        windows={name: window_ms(name) for name in settings.windows},
-        series_limit=series_limit(settings.series_max, settings.partitions),
-        out_of_orderness_ms=settings.out_of_orderness_ms,
-    )
-
-
-def long_window_config(settings: Settings, shard: int) -> WindowConfig | None:
-    """Return the same of the long windows; None where none are kept."""
-    if not settings.long_windows:
-        return None
-    return WindowConfig(
-        shard=shard,
-        pane_ms=settings.long_pane_seconds * 1000,
-        windows={name: window_ms(name) for name in settings.long_windows},
-        series_limit=series_limit(settings.series_max, settings.partitions),
-        close_grace_ms=0,
-    )
 
 
 def taken_over(shard: Shard, tables: Tables, shards: int, tp: TP, found: Any, begin: int) -> list[AlertState]:

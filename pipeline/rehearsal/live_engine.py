@@ -25,9 +25,10 @@ from pipeline.core.records import Marks, Signal, Snapshot
 from pipeline.core.rules import Rule
 from pipeline.core.series import Series
 from pipeline.core.source import Progress, SourcePartition, TimeRules
-from pipeline.core.window_config import KeptWindows, WindowConfig
+from pipeline.core.window_config import KeptWindows
 from pipeline.core.window_engine import WindowEngine
-from pipeline.settings import Settings, window_ms
+from pipeline.kept_windows import long_window_config, window_config
+from pipeline.settings import Settings
 
 OPERATIONS, ERRORS = "events.operations-0", "events.errors-0"
 _EPOCH = 1
@@ -69,24 +70,13 @@ class LiveEngine:
             )
             for name in (OPERATIONS, ERRORS)
         }
-        config = WindowConfig(
-            shard=0,
-            pane_ms=self._pane_ms,
-            windows={name: window_ms(name) for name in self.windows if name not in self.windows.long},
-            series_limit=self.settings.series_max,
-            out_of_orderness_ms=self.settings.out_of_orderness_ms,
-        )
+        short = (name for name in self.windows if name not in self.windows.long)
+        config = window_config(self.settings, windows=short)
         self._engine = WindowEngine(config, self._table.fetch)
         self._engine.set_sources(self._sources)
         self._compiled = compile_rules(self.rules, self.windows)
-        if self._compiled.long.by_name:
-            far = WindowConfig(
-                shard=0,
-                pane_ms=self.settings.long_pane_seconds * 1000,
-                windows={name: window_ms(name) for name in self.windows.long},
-                series_limit=self.settings.series_max,
-                close_grace_ms=0,
-            )
+        far = long_window_config(self.settings, windows=self.windows.long)
+        if far is not None and self._compiled.long.by_name:
             self._long = LongRules(far, self._compiled.long, self._engine.frontier)
 
     @property

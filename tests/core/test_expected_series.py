@@ -9,7 +9,7 @@ from pipeline.core.alert_rules import compile_rules
 from pipeline.core.records import Mark, Marks
 from pipeline.core.series import Series, shard_of
 from pipeline.evaluator.shard import PATIENCE_MS, Shard
-from pipeline.evaluator.takeover import window_config
+from pipeline.kept_windows import window_config
 from pipeline.rules_file import parse_rules
 from pipeline.settings import Settings
 from tests.core.window_shell import PAY, Shell, calls, ends
@@ -21,7 +21,7 @@ RULES = "rules: [{name: partner, type: absence, group_by: service, severities: {
 
 def shard(number: int, rules: str = RULES) -> Shard:
     compiled = compile_rules(parse_rules(rules, "rules.yaml", SETTINGS.windows), SETTINGS.windows)
-    made = Shard(window_config(SETTINGS, number), compiled, {}, shards=2)
+    made = Shard(window_config(SETTINGS, shard=number, shards=2), compiled, {}, shards=2)
     made.engine.set_sources(["s"])
     return made
 

@@ -67,10 +67,16 @@ async def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
     return subscribed()
 
 
-async def test_a_member_that_did_not_assign_joins_again_when_there_are_more_partitions(consumer: Any) -> None:
+async def joined(consumer: Any, partitions: int) -> Joined:
+    """Return a member that was named after 4 partitions and finds so many once it has joined."""
     watch_partitions(consumer, {"events": 4})
-    member = Joined(consumer._subscription, 4)
+    member = Joined(consumer._subscription, partitions)
     await member._on_join_complete(1, "m", "p", b"")
+    return member
+
+
+async def test_a_member_that_did_not_assign_joins_again_when_there_are_more_partitions(consumer: Any) -> None:
+    member = await joined(consumer, 4)
     member.has(4)
     assert member.rejoins == 0
     member.has(5)
@@ -79,9 +85,7 @@ async def test_a_member_that_did_not_assign_joins_again_when_there_are_more_part
 
 
 async def test_partitions_that_came_between_the_name_and_the_join_are_noticed(consumer: Any) -> None:
-    watch_partitions(consumer, {"events": 4})
-    member = Joined(consumer._subscription, 5)
-    await member._on_join_complete(1, "m", "p", b"")
+    member = await joined(consumer, 5)
     member.has(5)
     assert member.rejoins == 1
 

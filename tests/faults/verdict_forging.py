@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,10 +13,12 @@ from aiokafka import AIOKafkaProducer
 from msgspec import structs
 
 from faults.facts import FinishedRun
+from pipeline.cli.progress import progress_of
 from pipeline.clickhouse_client import connect
 from pipeline.core.block import PackedBlock, pack, unpack
 from pipeline.core.closed_pane import ClosedPart, decode_closed, encode_closed
 from pipeline.core.records import LateEvents, Marks, Snapshot, decode, encode, encode_late
+from pipeline.lander.kafka_clients import group_of
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from tests.faults.ledger import read_all
@@ -34,15 +38,10 @@ def is_snapshot(record: Any) -> bool:
 
 
 def slot_of(record: Any) -> tuple[object, ...]:
-    """Return what the snapshots of one slot share, the earliest pane first."""
+    """Return what the snapshots of one slot share."""
     found = decode(record.value)
     assert isinstance(found, Snapshot)
     return found.pane_start_ms, found.source, found.shard, found.part
-
-
-def step_of(record: Any) -> tuple[object, ...]:
-    """Return where a record of stats stands, the earliest step first."""
-    return json.loads(record.value)["step_end_ms"], record.key
 
 
 def a_greater_snapshot(records: list[Any]) -> bytes:
@@ -87,7 +86,7 @@ Forge = Callable[[list[Any]], bytes]
 
 
 async def forge_topics(settings: Settings) -> None:
-    """Put one forged record on every topic that the verdict reads."""
+    """Put one forged record on every topic that the verdict reads, and wait until they have landed."""
     topics, kafka = topics_of(settings), settings.kafka or ""
     forgeries: list[tuple[str, Forge]] = [
         (topics.panes, a_greater_snapshot),
@@ -97,21 +96,34 @@ async def forge_topics(settings: Settings) -> None:
         (topics.closed_panes, another_closed_pane),
         (topics.dead, a_false_letter),
     ]
-    least: dict[str, Callable[[Any], Any]] = {topics.stats: step_of, topics.alerts: lambda record: bytes(record.key)}
+    sent = []
     async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all") as producer:
         for topic, forge in forgeries:
             records = [record for record in await read_all(kafka, topic) if record.value]
-            # The one that is forged stands first, and its forgery in the same partition. It is the least of its kind:
-            # `forge_history` deletes the greatest, and the forgery would land in its place.
-            if topic == topics.panes:
-                first = min(filter(is_snapshot, records), key=slot_of)
-            elif topic in least:
-                first = min(records, key=least[topic])
-            else:
-                first = records[0]
-            await producer.send_and_wait(topic, forge([first, *records]), key=first.key, partition=first.partition)
+            # The one that is forged stands first, and its forgery in the same partition.
+            first = next(r for r in records if topic != topics.panes or is_snapshot(r))
+            value = forge([first, *records])
+            sent.append(await producer.send_and_wait(topic, value, key=first.key, partition=first.partition))
         on_time = encode_late(LateEvents(settings.epoch, f"{topics.operations}-0", [2**38], [0], [0]))
-        await producer.send_and_wait(topics.late, on_time, partition=0)
+        sent.append(await producer.send_and_wait(topics.late, on_time, partition=0))
+    await _landed(settings, {(one.topic, one.partition): one.offset for one in sent})
+
+
+async def _landed(settings: Settings, offsets: dict[tuple[str, int], int]) -> None:
+    """Wait until the lander has committed past these: else one could land in the place of a row that is deleted."""
+    deadline = time.monotonic() + 60
+    async with progress_of(settings) as progress:
+        while True:
+            committed = {
+                (one.topic, one.partition): one.committed
+                for one in await progress.look()
+                if one.group == group_of(settings)
+            }
+            left = {at for at, offset in offsets.items() if at in committed and committed[at] <= offset}
+            if not left:
+                return
+            assert time.monotonic() < deadline, f"the lander has not come past {left}"
+            await asyncio.sleep(0.5)
 
 
 def forge_history(settings: Settings) -> None:

@@ -8,13 +8,10 @@ from hypothesis import strategies as st
 
 from pipeline.core.alert_sight import Sight
 from pipeline.core.alert_state import AlertState
-from pipeline.core.window_config import KeptWindows
-from pipeline.rehearsal.perform import Found, perform
-from pipeline.rehearsal.script import Script, Traffic
-from pipeline.rules_file import parse_rules
-from pipeline.settings import Settings
+from pipeline.rehearsal.perform import Found
+from pipeline.rehearsal.script import Traffic
+from tests.properties.performing import performed
 from tests.properties.test_rehearsal import ALWAYS, END_S, calls, errors
-from tests.scenarios.timeline import WINDOWS
 
 RULES = """
 rules:
@@ -30,16 +27,7 @@ stays = Sight.stays
 
 
 def decided(traffic: list[Traffic]) -> list[Found]:
-    script = Script(
-        file="",
-        rules=tuple(parse_rules(RULES, "rules.yaml", WINDOWS)),
-        windows=KeptWindows(WINDOWS),
-        traffic=tuple(traffic),
-        expected=(),
-        only=False,
-        until_ms=END_S * 1_000,
-    )
-    return perform(script, Settings())
+    return performed(RULES, traffic, END_S * 1_000)
 
 
 @given(st.lists(calls | errors, min_size=1, max_size=6))

@@ -6,12 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.series import Series
-from pipeline.core.window_config import KeptWindows
 from pipeline.rehearsal.events import spread
-from pipeline.rehearsal.perform import perform
-from pipeline.rehearsal.script import Script, Traffic
+from pipeline.rehearsal.script import Traffic
 from pipeline.rules_file import parse_rules
-from pipeline.settings import Settings
+from tests.properties.performing import performed
 from tests.scenarios.timeline import WINDOWS, Timeline, ms
 
 END_S = 180
@@ -81,18 +79,9 @@ def by_brute_force(traffic: list[Traffic]) -> list[tuple[object, ...]]:
 
 
 def by_the_live_engine(traffic: list[Traffic]) -> list[tuple[object, ...]]:
-    script = Script(
-        file="",
-        rules=tuple(parse_rules(RULES, "rules.yaml", WINDOWS)),
-        windows=KeptWindows(WINDOWS),
-        traffic=tuple(traffic),
-        expected=(),
-        only=False,
-        until_ms=END_S * 1_000,
-    )
     return sorted(
         (one.at_ms, alert.rule, alert.series, alert.state, alert.severity, alert.value, alert.samples)
-        for one in perform(script, Settings())
+        for one in performed(RULES, traffic, END_S * 1_000)
         for alert in (one.alert,)
     )
 

@@ -31,8 +31,7 @@ from pipeline.core.source import Progress, SourcePartition, TimeRules
 from pipeline.evaluator.keys import closed_key
 from pipeline.evaluator.pane_records import PaneRecords
 from pipeline.evaluator.shard import Shard, Side
-from pipeline.evaluator.takeover import long_window_config, window_config
-from pipeline.kept_windows import kept_windows
+from pipeline.kept_windows import kept_windows, long_window_config, window_config
 from pipeline.settings import Settings
 from schemas.structs import Alert, AlertDecision
 from tests.contracts.kafka_records import NOW_MS, FakeRecord, error, operation
@@ -113,9 +112,9 @@ class Live:
         self.decisions: list[AlertDecision] = []
 
     def _shard(self, number: int) -> Shard:
-        far = long_window_config(SETTINGS, number)
+        far = long_window_config(SETTINGS, shard=number, shards=SETTINGS.partitions)
         assert far is not None
-        near = window_config(SETTINGS, number)
+        near = window_config(SETTINGS, shard=number, shards=SETTINGS.partitions)
         return Shard(near, self.rules, self.closed, shards=SETTINGS.partitions, long=(far, self.long))
 
     def run(self, seed: int) -> None:

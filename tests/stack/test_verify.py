@@ -38,6 +38,17 @@ def test_long_windows_are_the_sums_of_panes(told: Told) -> None:
         assert (events, calls, failures) == tuple(map(sum, zip(*inside, strict=True))) or (not inside and not events)
 
 
+def test_stats_shows_a_long_window_as_the_history_has_it(told: Told) -> None:
+    shown = told.cli.run("stats", "--window", "24h", "--json")
+    assert shown.returncode == 0, shown.stderr
+    last = told.ask(
+        "SELECT environment, service, operation, calls FROM window_stats WHERE window = '24h' "
+        "AND step_end = (SELECT max(step_end) FROM window_stats WHERE window = '24h') AND events > 0"
+    )
+    found = [(one["environment"], one["service"], one["operation"], one["calls"]) for one in json.loads(shown.stdout)]
+    assert sorted(found) == sorted(last) != []
+
+
 def test_what_the_stream_told_is_what_the_raw_rows_make(told: Told) -> None:
     found = told.verified()
     assert (found.differing, list(found.differences)) == ({}, [])
