@@ -32,7 +32,7 @@ def check_closed(account: Account, expected: Expected) -> Check:
     found = account.told.found_closed()
     wrong = list(account.told.complaints.get("closed_panes", []))
     wrong += cells_in_words(account, differences(expected.panes, found))
-    figures = {**_figures(found), "records": len(account.told.closed)}
+    figures = {**_figures(found), "records": len(account.told.closed), "slots that windows had passed": expected.passed}
     return check("closed_panes", "every pane was closed once, with what the log says", wrong, figures)
 
 

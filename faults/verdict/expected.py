@@ -11,7 +11,7 @@ from faults.verdict.account import Account
 from faults.verdict.events import INDEX_BITS
 from faults.verdict.log import Undecided
 from faults.verdict.names import Names
-from faults.verdict.sums import ALL_SOURCES, Table, joined, parts_of, slot_codes, summed
+from faults.verdict.sums import ALL_SOURCES, Table, differences, joined, parts_of, slot_codes, summed
 from pipeline.core.series import Series
 
 Int64s = npt.NDArray[np.int64]
@@ -21,7 +21,9 @@ _SOURCE_SHIFT = 55
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The oracle's account. `slots` have roll-ups, `panes` are the same added up over sources.
+    """The oracle's account. `slots` have roll-ups, `panes` are the same added up over sources: what windows hold.
+
+    Of `passed` slots nothing is in `panes`: their source was one that nobody waits for, and windows had passed them.
 
     `late` are the late events by number of the source, `late_of` their sequences by number of the boot. `wrong` says
     which notices of late events can't be true, and which are missing.
@@ -29,6 +31,7 @@ class Expected:
 
     slots: Table
     panes: Table
+    passed: int
     late: dict[int, int]
     late_of: dict[int, Int64s]
     notices: int
@@ -49,9 +52,11 @@ def expect(account: Account) -> Expected:
     ]
     counted = every.table(~is_late)
     slots = rolled_up(joined(account.log.counted.table(), counted), account.series)
+    passed = _passed(account, slots)
     return Expected(
         slots=slots,
-        panes=by_pane(slots),
+        panes=by_pane(slots.only(~passed)),
+        passed=len(np.unique(_slot_of(slots.codes[passed]))),
         late=_by(every.source[is_late]),
         late_of={int(boot): every.sequence[is_late & (every.boot == boot)] for boot in np.unique(every.boot)},
         notices=len(told),
@@ -79,6 +84,30 @@ def by_pane(slots: Table) -> Table:
     """Return slots added up over their sources."""
     _, pane, number = parts_of(slots.codes)
     return slots.grouped(slot_codes(ALL_SOURCES, pane, number))
+
+
+def _passed(account: Account, slots: Table) -> npt.NDArray[np.bool_]:
+    """Return which rows the windows had passed: of slots that may be so, those that closed panes lack to the bit.
+
+    The log can't tell: it depends on where the other sources were when the first event came.
+    """
+    passed = np.zeros(len(slots), np.bool_)
+    _, pane, number = parts_of(slots.codes)
+    operations = np.array([bool(name.operation) for name in account.series.listed], np.bool_)
+    closed = account.told.found_closed()
+    for source, start in sorted(account.log.unwaited):
+        here = (_slot_of(slots.codes) == _slot_of(slot_codes(source, np.array([start]), np.array([0])))) & ~passed
+        shared = (pane == start) & operations[number] & np.isin(number, number[here]) & ~passed
+        with_it, without = by_pane(slots.only(shared)), by_pane(slots.only(shared & ~here))
+        found = closed.only(np.isin(closed.codes, with_it.codes))
+        if differences(with_it, found) and not differences(without, found):
+            passed |= here
+    return passed
+
+
+def _slot_of(codes: Int64s) -> Int64s:
+    """Return codes without their series."""
+    return codes - parts_of(codes)[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,20 @@ FETCH_SLACK_MS = 2_500
 """A worker takes a partition for read to its end on a fetch that is up to 2 s old; the rest is for clocks."""
 
 
+RELEASED_MS = 300_000
+"""Windows wait for no partition that is so far behind and idle, and for none that was never used: decision 0002."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Which events were late for sure, and which on time for sure; arrays of one length."""
+    """Which events were late for sure, and which on time for sure; arrays of one length.
+
+    `unwaited`: they were on time by a partition that nobody waits for. Windows may have passed them.
+    """
 
     late: Bools
     on_time: Bools
+    unwaited: Bools
 
 
 @dataclass(slots=True)
@@ -38,6 +46,7 @@ class PartitionTime:
     least_ms: int = NEVER_MS
     greatest_ms: int = NEVER_MS
     last_append_ms: int = NEVER_MS
+    is_unwaited: bool = True
 
     def judge(self, record: Int64s, timestamp_ms: Int64s, told_ms: Int64s, append_ms: Int64s, seen_ms: int) -> Judged:
         """Judge the events of one batch, in log order; `record` numbers their records, ascending.
@@ -52,16 +61,28 @@ class PartitionTime:
         self.greatest_ms = max(int(greatest[-1]), self.greatest_ms, int(told.max()))
         self.last_append_ms = max(self.last_append_ms, int(append_ms[-1]))
         end_ms = self._pane_end(timestamp_ms)
-        return Judged(late=end_ms <= self._closed_by(least), on_time=end_ms > self._closed_by(greatest))
+        return Judged(
+            late=end_ms <= self._closed_by(least),
+            on_time=end_ms > self._closed_by(greatest),
+            unwaited=self._unwaited(greatest, append_ms) & self.of_the_past(timestamp_ms, append_ms),
+        )
 
     def of_the_past(self, timestamp_ms: Int64s, append_ms: Int64s) -> Bools:
-        """Return which events are late if they are a replay: by the broker's own time, whatever came before them."""
+        """Return which events are late by the broker's own time, whatever came before them; so a replay is judged."""
         closed_ms = self._closed_by(append_ms - self.settings.out_of_orderness_ms)
         return np.asarray(self._pane_end(timestamp_ms) <= closed_ms)
 
     def _pane_end(self, timestamp_ms: Int64s) -> Int64s:
         pane_ms = self.settings.pane_seconds * 1000
         return timestamp_ms // pane_ms * pane_ms + pane_ms
+
+    def _unwaited(self, greatest_ms: Int64s, append_ms: Int64s) -> Bools:
+        """Return at which events windows may have been ahead: until the partition has caught up with the clock."""
+        behind_ms = append_ms - greatest_ms
+        within = behind_ms < self.settings.out_of_orderness_ms + self.settings.allowed_lateness_ms
+        found = (behind_ms > RELEASED_MS) | (self.is_unwaited & ~np.maximum.accumulate(within))
+        self.is_unwaited = bool(found[-1])
+        return found
 
     def _idle_ms(self, record: Int64s, append_ms: Int64s, seen_ms: int) -> Int64s:
         """Return how far an idle partition's watermark may have gone before each event; NEVER_MS where it can't."""

@@ -73,6 +73,7 @@ class Log:
     undecided: list[Undecided] = field(default_factory=list)
     dead: dict[Identity, tuple[str, str]] = field(default_factory=dict)  # reason, digest of the bytes
     dead_by_source: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    unwaited: set[tuple[int, int]] = field(default_factory=set)  # (source, pane): windows may have passed it
     criticals: list[Critical] = field(default_factory=list)
     events: int = 0
     records: int = 0
@@ -113,6 +114,8 @@ class Log:
         judged = self._judged(source, events, seen_ms, replayed)
         pane_ms = self.settings.pane_seconds * 1000
         codes = slot_codes(source, events.timestamp_ms // pane_ms, events.series)
+        unwaited = events.timestamp_ms[judged.unwaited] // pane_ms
+        self.unwaited.update((source, pane) for pane in unwaited.tolist())
         sure = judged.on_time
         self.counted.add(codes[sure], events.linear[sure], events.extremes[sure])
         if not sure.all():
@@ -139,7 +142,7 @@ class Log:
         # What dead letters tell of the past moves no watermark.
         told_ms = np.where(past, NEVER_MS // 2, events.timestamp_ms)
         judged = time.judge(events.record, events.timestamp_ms, told_ms, events.append_ms, seen_ms)
-        return Judged(judged.late | past, judged.on_time & ~past)
+        return Judged(judged.late | past, judged.on_time & ~past, judged.unwaited & ~past)
 
     def _replayed(self, records: Sequence[Any]) -> npt.NDArray[np.bool_]:
         found = np.array([bool(record.headers) and is_replay(record.headers) for record in records], np.bool_)

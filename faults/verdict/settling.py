@@ -43,8 +43,11 @@ def _unclosed(account: Account) -> Iterator[str]:
 
 
 def expected_panes(account: Account) -> set[tuple[int, int]]:
-    """Return (start, shard) of every pane that holds an event counted for sure."""
-    _, pane, series = parts_of(account.log.counted.table().codes)
+    """Return (start, shard) of every pane that holds an event counted for sure, and in time for windows for sure."""
+    source, pane, series = parts_of(account.log.counted.table().codes)
+    for perhaps, start in account.log.unwaited:
+        waited = (source != perhaps) | (pane != start)
+        source, pane, series = source[waited], pane[waited], series[waited]
     pairs = np.unique(np.column_stack((pane, series)), axis=0) if len(pane) else np.zeros((0, 2), np.int64)
     shards = [lineage_shards(name, account.settings.partitions) for name in account.series.listed]
     return {(start * account.told.pane_ms, shard) for start, number in pairs.tolist() for shard in shards[number]}

@@ -35,6 +35,17 @@ def test_the_first_event_of_a_partition_is_never_late() -> None:
     assert (judged.late.tolist(), judged.on_time.tolist()) == ([False], [True])
 
 
+def test_windows_may_have_passed_what_is_old_on_a_partition_that_has_not_caught_up() -> None:
+    time = PartitionTime(SETTINGS)
+    first = judge(time, [(0, -120_000, 0), (0, 0, 0), (1, -130_000, 0), (2, -110_000, 0), (3, 0, 0)], 300)
+    assert first.unwaited.tolist() == [True, False, False, False, False]
+    time = PartitionTime(SETTINGS)
+    slow = judge(time, [(0, -120_000, 0), (1, -130_000, 0), (2, -110_000, 0), (3, -1_000, 0), (4, -50_000, 0)], 300)
+    assert slow.unwaited.tolist() == [True, True, True, False, False]
+    assert slow.on_time.tolist() == [True, True, True, True, False]
+    assert judge(time, [(0, -40_000, 1_000)], 1_300).unwaited.tolist() == [False]
+
+
 def test_an_event_is_late_from_the_millisecond_on_at_which_its_pane_closes() -> None:
     # A watermark of 40,000 closes the pane that ends at 10,000; one of 39,999 does not.
     for newest_ms, late in ((41_999, False), (42_000, True)):

@@ -15,7 +15,7 @@ from msgspec import structs
 from faults.verdict import fingerprint
 from faults.verdict.account import Account
 from faults.verdict.expected import expect
-from faults.verdict.sums import AT, Table, differences, joined, parts_of
+from faults.verdict.sums import AT, Table, differences, joined, parts_of, parts_of_one
 from faults.verdict.words import cells_in_words
 from pipeline.aggregator.intake import Intake
 from pipeline.aggregator.outbox import Outbox
@@ -167,6 +167,43 @@ def test_a_slot_that_nobody_sent_and_one_that_nobody_expects_are_found(account: 
     assert (cell.code, cell.found) == (found.codes[3], None)
     (cell,) = differences(fewer, expected)
     assert (cell.code, cell.expected) == (found.codes[3], None)
+
+
+def with_an_old_event_on_a_new_partition(behind_ms: int) -> Account:
+    """Return an account whose panes were closed without the only event of partition 2."""
+    account = folded(a_log(3, 600))
+    panes = expect(account).panes
+    account.told.closed[b"all"] = ("", np.column_stack((panes.codes, panes.linear, panes.extremes)))
+    load = Load("right", Topics(), random.Random(9), now_ms=NOW_MS)
+    event = {**load.operation(), "timestamp_ms": NOW_MS - behind_ms}
+    late = Record("events.operations", 2, 0, NOW_MS, json.dumps(event).encode(), load.numbering.headers(1))
+    account.take("events.operations", 2, [late], NOW_MS + 100)
+    return account
+
+
+def test_what_windows_had_passed_on_a_partition_that_nobody_waits_for_is_in_its_slot_and_in_no_pane() -> None:
+    account = with_an_old_event_on_a_new_partition(120_000)
+    expected = expect(account)
+    assert expected.passed == 1
+    assert not differences(expected.panes, account.told.found_closed())
+    assert expected.slots.total("events") == expect(folded(a_log(3, 600))).slots.total("events") + 3  # it, rolled up
+
+
+def test_an_event_on_time_that_closed_panes_lack_is_missed() -> None:
+    account = with_an_old_event_on_a_new_partition(1_000)
+    expected = expect(account)
+    assert expected.passed == 0
+    assert differences(expected.panes, account.told.found_closed())
+
+
+def test_a_slot_that_windows_may_have_passed_is_no_excuse_for_another_difference() -> None:
+    account = with_an_old_event_on_a_new_partition(120_000)
+    (digest, rows), lost = account.told.closed[b"all"], NOW_MS // 10_000
+    account.told.closed[b"all"] = (digest, rows[parts_of(rows[:, 0])[1] != lost])
+    expected = expect(account)
+    assert expected.passed == 1
+    missed = differences(expected.panes, account.told.found_closed())
+    assert {parts_of_one(cell.code)[1] for cell in missed} == {lost}
 
 
 def test_two_contents_of_one_version_are_a_complaint(account: Account) -> None:
