@@ -65,7 +65,12 @@ def operation_columns(
         ),
         duration_us=durations_us(np.array([event.duration_ms for event in events], np.float64)),
         status=status,
+        event=_objects(events),
     )
+
+
+def _objects(events: Sequence[Any]) -> npt.NDArray[np.object_]:
+    return np.fromiter(events, np.object_, len(events))
 
 
 def _flags(
@@ -97,6 +102,7 @@ def error_columns(
         flags=np.array([SEVERITIES[event.severity] for event in events], np.uint8),
         duration_us=None,
         status=None,
+        event=_objects(events),
     )
 
 

@@ -80,5 +80,6 @@ class Outbox:
             version=part.version,
             final=final,
             block=pack(part.block),
+            examples=part.examples,
         )
         return Outgoing(self.topics.panes, part.shard, snapshot_key(snapshot), records.encode(snapshot))

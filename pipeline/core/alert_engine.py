@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.core.alert_absence import evaluate_absence
 from pipeline.core.alert_freeze import lags
-from pipeline.core.alert_machine import Look
+from pipeline.core.alert_machine import Change, Look
 from pipeline.core.alert_message import Evidence
 from pipeline.core.alert_reasons import Reason
 from pipeline.core.alert_rules import CompiledRules
@@ -23,25 +23,32 @@ from pipeline.core.alert_state import AlertState, AlertStates
 from pipeline.core.alert_step import Step
 from pipeline.core.alert_transition import Evaluation, kept
 from pipeline.core.conditions import bound_at, level_of_none, looks_for_too_few, samples, value_at, waits_for_watermark
-from pipeline.core.measures.figures import Figures
+from pipeline.core.example_kinds import wanted_by
+from pipeline.core.example_store import ExampleStore
 from pipeline.core.rule_match import watches
 from pipeline.core.rules import Rule
 from pipeline.core.series import OVERFLOW, Series
 from pipeline.core.step_view import StepView
+from schemas.structs import AlertSample
+
+SHOWS_EVENTS = ("pending", "firing")
 
 
-def evaluate(compiled: CompiledRules, view: StepView, states: AlertStates) -> Evaluation:
+def evaluate(
+    compiled: CompiledRules, view: StepView, states: AlertStates, examples: ExampleStore | None = None
+) -> Evaluation:
     """Return what the rules decide about a step, in the order in which it is to be kept and sent.
 
     Changes nothing: give the result to `take` when its states are kept. An early look may begin an alert and make it
     graver, never end it or make it less grave. A look that was decided before gives nothing, and so does a late one.
+    `examples` are events for alerts to show.
     """
     if view.status == "late":
         return Evaluation(None)
     look = Look(view.end_ms, view.watermark_ms, view.status, view.completeness)
     if _was_decided(look, states):
         return Evaluation(None)
-    step = Step(compiled, view, states, look)
+    step = Step(compiled, view, states, look, examples)
     if look.final:
         step.retire_orphans()
     for rule in compiled.windowed:
@@ -137,10 +144,11 @@ def _visit(step: Step, sight: Sight, series: Series, row: int | None) -> None:
             value, count = value_at(rule, figures, row), int(samples(rule, figures)[row])
             step.evaluation.decisions.append(kept(rule, series, step.look, result, value, count))
         return
-    step.change(rule, series, result, _evidence(rule, figures, series, row))
+    step.change(rule, series, result, _evidence(step, sight, series, row, result))
 
 
-def _evidence(rule: Rule, figures: Figures, series: Series, row: int | None) -> Evidence:
+def _evidence(step: Step, sight: Sight, series: Series, row: int | None, change: Change) -> Evidence:
+    rule, figures = sight.rule, sight.figures
     start_ms, end_ms = figures.window.start_ms, figures.window.end_ms
     return Evidence(
         value=_value_of_none(rule) if row is None else value_at(rule, figures, row),
@@ -150,7 +158,15 @@ def _evidence(rule: Rule, figures: Figures, series: Series, row: int | None) -> 
         start_ms=start_ms,
         end_ms=end_ms,
         sql=events_sql(rule, series, start_ms, end_ms),
+        sample_events=_examples(step, rule, series, start_ms, end_ms) if change.state in SHOWS_EVENTS else (),
     )
+
+
+def _examples(step: Step, rule: Rule, series: Series, start_ms: int, end_ms: int) -> tuple[AlertSample, ...]:
+    wanted = wanted_by(rule.condition)
+    if step.examples is None or wanted is None:
+        return ()
+    return step.examples.of(series, wanted, start_ms, end_ms)
 
 
 def _value_of_none(rule: Rule) -> float | None:

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from pipeline.core.condition_groups import is_of_durations, is_of_failures
 from pipeline.core.conditions import OfErrors
-from pipeline.core.rules import (
-    Budget,
-    BurnRate,
-    Change,
-    Condition,
-    ErrorRate,
-    ResponseTime,
-    Rule,
-    SlowOperations,
-    SuccessRate,
-)
+from pipeline.core.rules import Rule, SlowOperations
 from pipeline.core.series import OVERFLOW, Series
 
 LIMIT = 100
@@ -55,21 +46,11 @@ def events_sql(rule: Rule, series: Series, start_ms: int, end_ms: int) -> str:
         return _select("errors", f"{where}{_GRAVER[condition.least]}", "timestamp DESC")
     if isinstance(condition, SlowOperations):
         return _select("operations", f"{where} AND duration_us >= {condition.slow_from_us}", "duration_us DESC")
-    if _is_of_failures(condition):
+    if is_of_failures(condition):
         client = " AND outcome != 'client_error'" if getattr(condition, "exclude_client_errors", False) else ""
         return _select("operations", f"{where} AND {_NO_CALL_FAILED}{client}", "timestamp DESC")
-    order = "duration_us DESC" if _is_of_durations(condition) else "timestamp DESC"
+    order = "duration_us DESC" if is_of_durations(condition) else "timestamp DESC"
     return _select("operations", where, order)
-
-
-def _is_of_failures(condition: Condition) -> bool:
-    rates = ErrorRate | SuccessRate | BurnRate
-    return isinstance(condition, rates) or (isinstance(condition, Change) and condition.of == "error_rate")
-
-
-def _is_of_durations(condition: Condition) -> bool:
-    durations = ResponseTime | Budget
-    return isinstance(condition, durations) or (isinstance(condition, Change) and condition.of == "response_time")
 
 
 def critical_errors_sql(series: Series, start_ms: int, end_ms: int) -> str:

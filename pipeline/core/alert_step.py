@@ -10,6 +10,7 @@ from pipeline.core.alert_reasons import Reason
 from pipeline.core.alert_rules import HIDDEN_BY, CompiledRules
 from pipeline.core.alert_state import ACTIVE, FIRED, AlertState, AlertStates, Key, SignalMarks
 from pipeline.core.alert_transition import Evaluation, Transition, advance, kept, retire
+from pipeline.core.example_store import ExampleStore
 from pipeline.core.measures.figures import Figures
 from pipeline.core.rules import Rule, Severity, rank
 from pipeline.core.series import Series
@@ -19,11 +20,19 @@ from pipeline.core.step_view import StepView
 class Step:
     """The evaluation of one look. Reads the states as they were before it; each rule and series is decided once."""
 
-    def __init__(self, compiled: CompiledRules, view: StepView, states: AlertStates, look: Look) -> None:
+    def __init__(
+        self,
+        compiled: CompiledRules,
+        view: StepView,
+        states: AlertStates,
+        look: Look,
+        examples: ExampleStore | None = None,
+    ) -> None:
         self.compiled = compiled
         self.view = view
         self.states = states
         self.look = look
+        self.examples = examples
         self.evaluation = Evaluation(look)
         self.index = compiled.index(states.shard, view.series)
         self._figures: dict[str, Figures] = {}

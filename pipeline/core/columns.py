@@ -50,6 +50,7 @@ class Columns:
     - `weight`: calls that each event stands for
     - `flags`: FAILED… bits of operations, or the severity of errors
     - `duration_us`, `status`: of operations; None for errors. Status 0: none
+    - `event`: the events themselves, objects; None where there are none to take examples from
     - `past`: which were sent again from the dead letters too long after their time; None: none of them
     """
 
@@ -64,6 +65,7 @@ class Columns:
     duration_us: Int64s | None
     status: npt.NDArray[np.uint16] | None
     past: npt.NDArray[np.bool_] | None = None
+    event: npt.NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         """How many events there are."""
@@ -83,4 +85,5 @@ class Columns:
             duration_us=None if self.duration_us is None else self.duration_us[chosen],
             status=None if self.status is None else self.status[chosen],
             past=None if self.past is None else self.past[chosen],
+            event=None if self.event is None else self.event[chosen],
         )

@@ -7,7 +7,7 @@ rows are given in offset order, so the snapshots are the same bytes for any batc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,9 @@ import numpy.typing as npt
 from pipeline.core import sparse
 from pipeline.core.block import ADDITIVE, NO_MIN_US, Block
 from pipeline.core.columns import Columns
+from pipeline.core.example import RowExample
 from pipeline.core.pane_counts import HIST_BITS, STATUS_BITS, Counts, counts_of
+from pipeline.core.pane_examples import PaneExamples
 from pipeline.core.pane_rows import PaneRows, SeriesLimits
 from pipeline.core.series import Series
 from pipeline.core.sparse import Sparse
@@ -28,12 +30,16 @@ GATHER_EVENTS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class PartSnapshot:
-    """What a pane says about one part of one shard. `version` is the last source offset that it includes."""
+    """What a pane says about one part of one shard. `version` is the last source offset that it includes.
+
+    `examples` are those that were not told before, or all of them if everything was asked for.
+    """
 
     shard: int
     part: int
     version: int
     block: Block
+    examples: list[RowExample]
 
 
 class Pane:
@@ -49,11 +55,13 @@ class Pane:
         self._last_offset = np.zeros(0, np.int64)
         self._latency = sparse.EMPTY
         self._status = sparse.EMPTY
+        self._examples = PaneExamples()
         self._changed: set[tuple[int, int]] = set()
 
     def add(self, events: Columns, table: list[Series]) -> None:
         """Count events; `table` is the series table that their numbers belong to."""
-        self._gathered.append(events)
+        self._examples.choose(events, len(table))
+        self._gathered.append(replace(events, event=None))  # else everything stays in memory until the next fold
         self._gathered_events += len(events)
         if self._gathered_events >= GATHER_EVENTS:
             self.fold(table)
@@ -64,6 +72,7 @@ class Pane:
             rows = self._rows.rows_of(events.series, table)
             self._grow()
             self._include(counts_of(events, rows))
+        self._examples.place(self._rows, table)
         self._gathered.clear()
         self._gathered_events = 0
 
@@ -71,13 +80,14 @@ class Pane:
         """Fold, because the series table is about to be cleared."""
         self.fold(table)
         self._rows.forget_numbers()
+        self._examples.forget_numbers()
 
     def snapshots(self, table: list[Series], *, everything: bool) -> list[PartSnapshot]:
         """Return the parts that changed since the last call, or all of them, in order of (shard, part)."""
         self.fold(table)
         wanted = set(self._rows.part_of) if everything else self._changed
         self._changed = set()
-        return list(self._split(sorted(wanted))) if wanted else []
+        return list(self._split(sorted(wanted), everything=everything)) if wanted else []
 
     def _grow(self) -> None:
         missing = len(self._rows) - len(self._scalars)
@@ -109,7 +119,7 @@ class Pane:
         ]
         return sparse.merge(known, added, *above)
 
-    def _split(self, wanted: list[tuple[int, int]]) -> Iterator[PartSnapshot]:
+    def _split(self, wanted: list[tuple[int, int]], *, everything: bool) -> Iterator[PartSnapshot]:
         members: dict[tuple[int, int], list[int]] = {home: [] for home in wanted}
         for row, home in enumerate(self._rows.part_of):
             if home in members:
@@ -124,7 +134,8 @@ class Pane:
             rows = members[shard, part]
             here = slice(begin, begin + len(rows))
             block = self._block(rows, latency.cut(here), status.cut(here))
-            yield PartSnapshot(shard, part, int(self._last_offset[rows].max()), block)
+            examples = self._examples.of_rows(rows, everything=everything)
+            yield PartSnapshot(shard, part, int(self._last_offset[rows].max()), block, examples)
             begin += len(rows)
 
     def _block(self, rows: list[int], latency: _Ragged, status: _Ragged) -> Block:

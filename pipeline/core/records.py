@@ -11,6 +11,7 @@ from typing import cast
 import msgspec
 
 from pipeline.core.block import PackedBlock
+from pipeline.core.example import RowExample
 from pipeline.core.series import Series
 
 PART_SERIES = 128
@@ -34,6 +35,7 @@ class Snapshot(msgspec.Struct, array_like=True, tag="s1", gc=False, frozen=True)
     version: int
     final: bool  # the pane is closed at this source; nothing greater follows
     block: PackedBlock
+    examples: list[RowExample] = []  # not told before, or of a final one all; no part of what is counted
 
 
 class Mark(msgspec.Struct, array_like=True, gc=False, frozen=True):

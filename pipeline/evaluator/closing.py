@@ -42,7 +42,7 @@ async def _move_on(shard: Shard, long: LongSide, speaker: Speaker, slow_us: int)
         view.completeness = shard.engine.frontier.completeness(end_ms)
         speaker.stats(long, stats(view, slow_us))
         long.seen = encode_seen(view.seen)
-        await speaker.keep(long, evaluate(long.rules, view, long.states))
+        await speaker.keep(long, evaluate(long.rules, view, long.states, shard.examples))
         long.engine.emitted(view)
         await speaker.flush_if_many(long)
 

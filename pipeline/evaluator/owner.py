@@ -166,7 +166,7 @@ class Evaluator:
                 shard.engine.on_marks(found, record.offset)
                 await self._emit(shard)
             elif found is not None:
-                shard.engine.on_snapshot(found, record.offset)
+                shard.on_snapshot(found, record.offset)
             shard.position = record.offset + 1
             # A backlog makes many steps due at once: panes must close meanwhile, or all of them stay in memory.
             if wall_ms() - self._settled_ms >= SETTLE_MS:
@@ -181,7 +181,7 @@ class Evaluator:
         for end_ms in shard.engine.due_steps():
             view = shard.engine.view(end_ms, "on_time")
             found = stats(view, self._slow_us)
-            evaluation = evaluate(shard.rules, view, shard.states)
+            evaluation = evaluate(shard.rules, view, shard.states, shard.examples)
             self.speaker.stats(shard, found)
             shard.latest, shard.seen = (end_ms, found), encode_seen(view.seen)
             await self.speaker.keep(shard, evaluation)
@@ -242,7 +242,7 @@ class Evaluator:
         view = shard.engine.view(end_ms, "early")
         if not view.changed.any():
             return
-        evaluation = evaluate(shard.rules, view, shard.states)
+        evaluation = evaluate(shard.rules, view, shard.states, shard.examples)
         if now_ms - shard.live_told_ms >= LIVE_MS:
             shard.live_told_ms = now_ms
             self.speaker.live(shard, now_ms, view.watermark_ms, stats(view, self._slow_us))

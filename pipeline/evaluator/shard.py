@@ -12,7 +12,9 @@ from pipeline.core.alert_rules import CompiledRules
 from pipeline.core.alert_state import AlertState, AlertStates
 from pipeline.core.closed_pane import blocks_of
 from pipeline.core.decision_log import DecisionLog
+from pipeline.core.example_store import ExampleStore
 from pipeline.core.long_windows import LongWindows
+from pipeline.core.records import Snapshot
 from pipeline.core.rule_difference import changed_rules
 from pipeline.core.series import Series
 from pipeline.core.window_config import WindowConfig, WindowState
@@ -86,6 +88,7 @@ class Shard(Side):
         self.records = PaneRecords(config.shard, table)
         self.engine = WindowEngine(config, self.records.fetch)
         self.long = LongSide(long[0], rules.long, long[1], shards) if long is not None else None
+        self.examples = ExampleStore()
         self.position = 0  # next offset of `panes` to be read
         self.signals_position = 0
         self.live_told_ms = 0
@@ -95,6 +98,11 @@ class Shard(Side):
     def sides(self) -> list[Side]:
         """The shard itself, and its long windows."""
         return [self] if self.long is None else [self, self.long]
+
+    def on_snapshot(self, snapshot: Snapshot, offset: int) -> None:
+        """Take in a snapshot: what it counts, and the examples that came with it."""
+        self.examples.take(snapshot)
+        self.engine.on_snapshot(snapshot, offset)
 
     def restore(
         self, state: WindowState | None, alerts: Iterable[AlertState], seen: Mapping[Series, int] | None = None

@@ -65,7 +65,7 @@ def test_a_key_of_anything_else_is_read_as_none() -> None:
 
 def test_the_aggregators_snapshots_have_keys_and_its_marks_have_none() -> None:
     outbox = Outbox.of(Settings())
-    part = PartSnapshot(0, 1, 5, BLOCK)
+    part = PartSnapshot(0, 1, 5, BLOCK, [])
     (final,) = outbox.final("events.operations-0", [Closing(10_000, [part])])
     content = decode(final.value or b"")
     assert final.key == snapshot_key(content)  # type: ignore[arg-type]  # a snapshot

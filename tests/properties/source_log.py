@@ -25,6 +25,17 @@ class Event:
     flags: int = 0
     weight: int = 1
     status: int = 200
+    # What an example takes from an event; the same for all, since offset and index tell them apart.
+    event_id: str = "e"
+    request_id: str | None = None
+    trace_id: str | None = None
+    outcome: str | None = None
+    version: str | None = None
+    success: bool = True
+
+    @property
+    def status_code(self) -> int:
+        return self.status
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ def columns(records: list[Record], table: SeriesTable) -> Columns:
         flags=np.array([event.flags for _, _, event in rows], np.uint8),
         duration_us=np.array([event.duration_us for _, _, event in rows], np.int64),
         status=np.array([event.status for _, _, event in rows], np.uint16),
+        event=np.fromiter((event for _, _, event in rows), np.object_, len(rows)),
     )
 
 

@@ -50,6 +50,7 @@ def finals(closings: list[Closing]) -> dict[tuple[int, int, int], bytes]:
                 version=part.version,
                 final=True,
                 block=pack(part.block),
+                examples=part.examples,
             )
         )
         for closing in closings

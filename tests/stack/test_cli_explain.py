@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,20 @@ def test_an_alert_that_fired_is_told_with_its_numbers(cli: Cli, published: str) 
     facts = cli.json("explain", str(row["alert_id"]))
     assert next(one["reason"] for one in facts["decisions"]) == "BREACH"
     assert facts["story"] == told.stdout.splitlines()
+
+
+def test_an_alert_shows_some_of_the_calls_that_failed(cli: Cli, published: str) -> None:
+    def fired() -> list[dict[str, Any]]:
+        every: list[dict[str, Any]] = cli.json("alerts", "--all")
+        return [
+            one for one in every if one["rule"] == "error-rate" and one["series"] == f"{published}/{published}/work"
+        ]
+
+    (alert,) = eventually(fired, bool)
+    failed = {f"{published}-{number}" for number in range(1, 40, 2)}
+    assert len(alert["sample_events"]) == 3
+    assert {one["event_id"] for one in alert["sample_events"]} <= failed
+    assert alert["sample_events"][0]["message"].endswith(" ms, failed")
 
 
 def test_an_alert_that_did_not_fire_is_told_with_why(cli: Cli, published: str) -> None:
