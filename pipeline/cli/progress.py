@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from pipeline.cli.topic_reader import unreachable
+from pipeline.cli.topic_reader import REQUEST_MS, unreachable
 from pipeline.core.commit_state import CommitState
 from pipeline.evaluator.commit import EvaluatorCommit
 from pipeline.kafka_answers import refuse_failed_answers
@@ -110,8 +110,8 @@ class Progress:
 async def progress_of(settings: Settings) -> AsyncIterator[Progress]:
     """Give a `Progress`; raises FatalError where Kafka cannot be reached."""
     refuse_failed_answers()
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka, request_timeout_ms=10_000)
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, group_id=None, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka, request_timeout_ms=REQUEST_MS)
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, group_id=None, request_timeout_ms=REQUEST_MS)
     try:
         try:
             await admin.start()

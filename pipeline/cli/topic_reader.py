@@ -14,6 +14,8 @@ from pipeline.settings import Settings
 from pipeline.topics import RECORD_BYTES
 
 _POLL_MS = 500
+REQUEST_MS = 30_000
+"""So long a broker under load may take over an answer; one that is not there at all is known at once."""
 
 
 class Read(NamedTuple):
@@ -40,7 +42,7 @@ async def reader(settings: Settings, *topics: str) -> AsyncIterator[AIOKafkaCons
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=RECORD_BYTES,
-        request_timeout_ms=10_000,
+        request_timeout_ms=REQUEST_MS,
     )
     try:
         await consumer.start()

@@ -35,7 +35,7 @@ async def dead_reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         max_partition_fetch_bytes=RECORD_BYTES,
-        request_timeout_ms=10_000,
+        request_timeout_ms=30_000,  # a broker under load may take that long
     )
     try:
         await consumer.start()
