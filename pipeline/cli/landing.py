@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from pipeline.cli.progress import Progress, Reached, progress_of
+from pipeline.cli.progress import Progress, progress_of
 from pipeline.core.window_config import decode_state
 from pipeline.epochs import with_known_epochs
 from pipeline.history.cut import NEVER_MS, Cut
@@ -32,25 +32,29 @@ async def landed_cut(settings: Settings, cut: Cut, wait_seconds: float) -> Cut:
     topics = topics_of(settings)
     async with progress_of(settings) as progress:
         settings = await with_known_epochs(settings)
-        frontiers = _frontiers(await progress.look(), topics.panes)
-        ends = await progress.ends((topics.panes, topics.late, topics.stats))
+        reached = [one for one in await progress.look() if one.topic == topics.panes]
+        ends = await progress.ends((topics.panes, topics.late, topics.stats, topics.long_stats))
         goals = {**ends, **_positions(cut, settings)}
         behind = await _behind(settings, progress, goals, time.monotonic() + wait_seconds)
     if any(topic in (topics.panes, topics.late) for topic, _ in behind):
         lagging = frozenset(source for source in cut.reached if source.epoch == settings.epoch_of(source.topic))
     else:
         lagging = frozenset(source for source in cut.reached if (source.topic, source.partition) in behind)
-    untold = {shard for topic, shard in behind if topic == topics.stats}
-    windows_ms = {shard: NEVER_MS if shard in untold else at_ms for shard, at_ms in frontiers.items()}
-    return replace(cut.without(lagging), windows_ms=windows_ms)
+    return replace(
+        cut.without(lagging),
+        windows_ms=_frontiers({one.partition: one.engine for one in reached if one.engine}, topics.stats, behind),
+        long_windows_ms=_frontiers(
+            {one.partition: one.long_engine for one in reached if one.long_engine}, topics.long_stats, behind
+        ),
+    )
 
 
-def _frontiers(reached: Iterable[Reached], panes: str) -> dict[int, int]:
+def _frontiers(engines: Mapping[int, str], told: str, behind: Collection[_Place]) -> dict[int, int]:
     """Return up to which step each shard's windows are final: its panes are closed, and every correction was told."""
-    states = {one.partition: decode_state(one.engine) for one in reached if one.topic == panes and one.engine}
+    states = {shard: decode_state(engine) for shard, engine in engines.items()}
     return {
         shard: NEVER_MS
-        if state.frontier_ms is None or state.emitted_ms is None
+        if state.frontier_ms is None or state.emitted_ms is None or (told, shard) in behind
         else min(state.frontier_ms, state.emitted_ms)
         for shard, state in states.items()
     }

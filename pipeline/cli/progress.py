@@ -27,7 +27,7 @@ class Reached(msgspec.Struct, frozen=True):
 
     `position` is the next offset to be read. The committed offset of aggregators and evaluators is held back on
     purpose, to where their open panes begin; the true position stands in the commit's metadata. `state` is an
-    aggregator's metadata, `engine` what an evaluator's window engine said of itself.
+    aggregator's metadata, `engine` what an evaluator's window engine said of itself, `long_engine` the long windows'.
     """
 
     group: str
@@ -38,6 +38,7 @@ class Reached(msgspec.Struct, frozen=True):
     end: int
     state: CommitState | None = None
     engine: str = ""
+    long_engine: str = ""
 
     @property
     def lag(self) -> int:
@@ -147,8 +148,8 @@ def _reached(group: str, tp: TopicPartition, committed: int, metadata: str, end:
     told = _told(metadata)
     position = max(committed, told.position) if told else committed
     state = told if isinstance(told, CommitState) else None
-    engine = told.engine if isinstance(told, EvaluatorCommit) else ""
-    return Reached(group, tp.topic, tp.partition, committed, position, end, state, engine)
+    engine, long = (told.engine, told.long) if isinstance(told, EvaluatorCommit) else ("", "")
+    return Reached(group, tp.topic, tp.partition, committed, position, end, state, engine, long)
 
 
 def _told(metadata: str) -> CommitState | EvaluatorCommit | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -31,6 +32,10 @@ def verify(
     begin: From = None,
     end: To = None,
     shown: Annotated[int, typer.Option(min=0, help="Differences shown, at most.")] = 20,
+    long: Annotated[
+        bool,
+        typer.Option("--long", help="Long windows too: reads the slots of days before the range, if there are any."),
+    ] = False,
     landed: Landed = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")] = False,
 ) -> None:
@@ -42,7 +47,7 @@ def verify(
     began_s = time.monotonic()
     with history(settings, reader=False) as client:
         cut = settled_cut(settings, client, landed=landed)
-        range_ = asked(Bounds(begin, end), cut, shown)
+        range_ = replace(asked(Bounds(begin, end), cut, shown), long=long)
         with progress_told(quiet=as_json) as tell:
             compared = compare(client, database_of(settings), settings, range_, cut, tell)
     seconds = time.monotonic() - began_s

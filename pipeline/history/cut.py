@@ -41,10 +41,12 @@ class Cut:
     """What is compared: of each source, events below its position in panes that end at or before its `closed_ms`.
 
     `windows_ms` is the same for steps: windows of a shard are compared up to there; None: up to the last one told.
+    `long_windows_ms` is that of long windows.
     """
 
     reached: Mapping[Source, Reach]
     windows_ms: Mapping[int, int] | None = None
+    long_windows_ms: Mapping[int, int] | None = None
 
     def parameters(self) -> dict[str, object]:
         """Return the cut as parameter of statements that contain `CUT`."""

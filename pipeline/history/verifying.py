@@ -15,7 +15,7 @@ from pipeline.history.findings import Compared
 from pipeline.history.rollup_check import rollups_compared
 from pipeline.history.slot_check import differing_panes, rows_of, slot_differences
 from pipeline.history.survey import check_kept, chunks, load_of, pane_length_ms, unsettled
-from pipeline.history.windows_compared import Task, windows_compared
+from pipeline.history.windows_compared import Task, long_windows_from_ms, windows_compared
 from pipeline.settings import Settings, window_ms
 
 Tell = Callable[[str, int, int], None]
@@ -24,11 +24,12 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What to compare: the range ``[from_ms, to_ms)``, and how many differences to show at most."""
+    """The range ``[from_ms, to_ms)``, how many differences to show at most, and whether `long` windows are compared."""
 
     from_ms: int
     to_ms: int
     most: int
+    long: bool = False
 
 
 def span_of(client: Client, database: str, asked: Asked, settings: Settings, now_ms: int) -> Span:
@@ -46,6 +47,9 @@ def verify(client: Client, database: str, settings: Settings, asked: Asked, cut:
     total = Compared(left_out=unsettled(client, database, span, cut))
     total += _slots(client, database, span, cut, asked.most, tell)
     total += _windows(Task(client, settings, database, cut, 0, asked.most), span, now_ms, tell)
+    if asked.long and settings.long_windows:
+        first_ms = long_windows_from_ms(client, database, settings)
+        total += _windows(Task(client, settings, database, cut, first_ms, asked.most, long=True), span, now_ms, tell)
     tell("roll-ups", 0, 1)
     total += rollups_compared(client, database, span, asked.most)
     tell("roll-ups", 1, 1)
@@ -73,17 +77,17 @@ def _slots(client: Client, database: str, span: Span, cut: Cut, most: int, tell:
 
 
 def _windows(task: Task, span: Span, now_ms: int, tell: Tell) -> Compared:
-    longest_ms = max(window_ms(name) for name in task.settings.windows)
+    longest_ms = max(window_ms(name) for name in task.names)
     try:
         check_kept(task.client, task.database, replace(span, from_ms=span.from_ms - longest_ms), task.settings, now_ms)
     except FatalError:
-        task = replace(task, kept_from_ms=span.from_ms)
+        task = replace(task, kept_from_ms=max(task.kept_from_ms, span.from_ms))
     length_ms, done = span.to_ms - span.from_ms, 0
 
     def advance(by_ms: int) -> None:
         nonlocal done
         done += by_ms
-        tell("windows", done, length_ms)
+        tell(task.named, done, length_ms)
 
-    tell("windows", 0, length_ms)
+    tell(task.named, 0, length_ms)
     return windows_compared(task, span, advance)

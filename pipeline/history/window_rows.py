@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,28 +17,77 @@ from pipeline.history.slot_columns import EXTREMES, SERIES, VECTORS, listed
 from pipeline.history.window_figures import COUNTS, FIGURES, Panes
 
 _NAMES = listed(f"toString({name}) AS {name}" for name in SERIES)
-_SHARE = f"cityHash64({listed(SERIES)})"
 STATUS = ("status_code", "status_count")
 
 
-def slot_rows(client: Client, database: str, span: Span, share: int, shares: int) -> pa.Table:
-    """Return every slot of a span of the series in one share of them, by series."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Share `number` of so many of the series, by a hash of their names."""
+
+    number: int
+    of: int
+
+    @property
+    def holds(self) -> str:
+        """Return the condition in SQL."""
+        return f"cityHash64({listed(SERIES)}) % {self.of} = {self.number}"
+
+
+def slot_rows(client: Client, database: str, span: Span, step_ms: int, share: Share) -> pa.Table:
+    """Return every slot of a span of the series in one share of them, by series; summed where a step has many panes."""
+    if step_ms != span.pane_ms:
+        return _summed(client, database, span, step_ms, share.holds, {})
     return client.query_arrow(f"""
         SELECT {_NAMES}, toUnixTimestamp64Milli(pane_start) AS pane_ms, {listed(VECTORS.columns)}
         FROM {database}.slots_log FINAL
-        PREWHERE {span.holds("pane_start")} AND pane_seconds = {span.pane_ms // 1_000} AND {_SHARE} % {shares} = {share}
+        PREWHERE {span.holds("pane_start")} AND pane_seconds = {span.pane_ms // 1_000} AND {share.holds}
         ORDER BY {listed(SERIES)}""")
 
 
-def told_rows(client: Client, database: str, span: Span, share: int, shares: int) -> pa.Table:
-    """Return what the stream said of every window whose step ends in ``(from, to]``, of one share of the series."""
+def slots_but(
+    client: Client, database: str, span: Span, step_ms: int, names: Iterable[Series], left_out_ms: Iterable[int]
+) -> pa.Table:
+    """Return the slots of some series in a span, summed by steps and without those of some panes, by series."""
+    return _summed(
+        client,
+        database,
+        span,
+        step_ms,
+        f"({listed(SERIES)}) IN {{names:Array(Tuple(String, String, String, String))}} "
+        "AND toUnixTimestamp64Milli(pane_start) NOT IN {left_out:Array(Int64)}",
+        {"names": [tuple(one) for one in names], "left_out": list(left_out_ms)},
+    )
+
+
+def _summed(
+    client: Client, database: str, span: Span, step_ms: int, condition: str, parameters: dict[str, object]
+) -> pa.Table:
+    names = listed(f"s.{name} AS {name}" for name in SERIES)
+    return client.query_arrow(
+        f"""
+        SELECT {listed(SERIES)}, pane_ms, {listed(VECTORS.columns)} FROM (
+            SELECT {names}, s.step_start_ms AS pane_ms, {VECTORS.summed("s.")}
+            FROM (
+                SELECT {_NAMES}, intDiv(toUnixTimestamp64Milli(pane_start), {step_ms}) * {step_ms} AS step_start_ms,
+                    {VECTORS.selected}
+                FROM {database}.slots_log FINAL
+                PREWHERE {span.holds("pane_start")} AND pane_seconds = {span.pane_ms // 1_000} WHERE {condition}
+            ) AS s GROUP BY {listed(f"s.{name}" for name in SERIES)}, s.step_start_ms
+        ) ORDER BY {listed(SERIES)}""",
+        parameters=parameters,
+    )
+
+
+def told_rows(client: Client, database: str, span: Span, windows: Iterable[str], share: Share) -> pa.Table:
+    """Return what the stream said of some windows at steps that end in ``(from, to]``, of one share of the series."""
+    named = listed(f"'{name}'" for name in windows)
     return client.query_arrow(f"""
         SELECT {_NAMES}, toString(window) AS name, toUnixTimestamp64Milli(window_start) AS start_ms,
             toUnixTimestamp64Milli(step_end) AS end_ms, {listed(COUNTS)},
             {listed(f"ifNull({name}, nan) AS {name}" for name in FIGURES)}, {listed(STATUS)}
         FROM {database}.window_stats_log FINAL
         PREWHERE step_end > fromUnixTimestamp64Milli({span.from_ms})
-            AND step_end <= fromUnixTimestamp64Milli({span.to_ms}) AND {_SHARE} % {shares} = {share}
+            AND step_end <= fromUnixTimestamp64Milli({span.to_ms}) AND window IN ({named}) AND {share.holds}
         ORDER BY {listed(SERIES)}, name, end_ms""")
 
 
@@ -53,9 +103,9 @@ def by_series(rows: pa.Table) -> Iterator[tuple[Series, pa.Table]]:
         yield series, rows.slice(first, end - first)
 
 
-def panes_of(rows: pa.Table, span: Span) -> Panes:
-    """Return slots of one series as panes of a span."""
-    place = (numbers(rows, "pane_ms") - span.from_ms) // span.pane_ms
+def panes_of(rows: pa.Table, from_ms: int, step_ms: int) -> Panes:
+    """Return slots of one series as panes as long as a step, numbered from `from_ms` on."""
+    place = (numbers(rows, "pane_ms") - from_ms) // step_ms
     hist_row, hist_index, hist_count = entries(rows, "latency_index", "latency_count")
     status_row, status_code, status_count = entries(rows, *STATUS)
     return Panes(

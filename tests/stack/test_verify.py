@@ -149,6 +149,40 @@ def test_a_window_that_is_gone_and_one_that_lies_are_named(told: Told) -> None:
     assert found.differing == {"windows": 2}
 
 
+def test_long_windows_are_compared_where_that_is_asked_for(told: Told) -> None:
+    found = told.verified(long=True)
+    assert (found.differing, list(found.differences)) == ({}, [])
+    hour = f"step_end <= fromUnixTimestamp64Milli({BEGIN_MS + HOUR_MS})"
+    long = told.ask(f"SELECT count() FROM window_stats WHERE {hour} AND window NOT IN ('30s', '1m')")[0][0]
+    assert found.counts["long windows"] == long > 100
+    assert "long windows" not in told.verified().counts
+
+    step_ms = BEGIN_MS + 600_000
+    step = f"step_end = fromUnixTimestamp64Milli({step_ms}) AND environment = 'default' AND service = 'service-0'"
+    told.client.command(f"DELETE FROM window_stats_log WHERE {step} AND operation = '' AND window = '24h'")
+    told.client.command(
+        "INSERT INTO window_stats_log SELECT * REPLACE (max_ms * 1.01 AS max_ms) FROM window_stats_log FINAL "
+        f"WHERE {step} AND operation = 'operation-0' AND window = '3d'"
+    )
+    # A slot that is gone says nothing against the windows that counted what was in it.
+    told.client.command(
+        f"DELETE FROM slots_log WHERE pane_start = fromUnixTimestamp64Milli({BEGIN_MS + 20_000}) "
+        "AND service = 'service-0' AND operation = 'operation-0'"
+    )
+    found = told.verified(long=True)
+    assert {one for one in places(found.differences) if one[0].startswith("window")} == {
+        ("window missing", "default/service-0", step_ms, "24h"),
+        ("window", "default/service-0/operation-0", step_ms, "3d"),
+    }
+    assert found.differing["long windows"] == 2
+
+    # What was told before that is gone: windows that begin earlier may have been kept later than their panes.
+    told.client.command(f"DELETE FROM window_stats_log WHERE step_end < fromUnixTimestamp64Milli({step_ms})")
+    left = told.verified(long=True)
+    assert left.left_out["long windows"] > 0
+    assert "long windows" not in left.differing
+
+
 def test_a_roll_up_that_counts_too_much_is_named(told: Told) -> None:
     told.client.command(
         "INSERT INTO panes_1m_log SELECT * REPLACE (calls + 1 AS calls, events + 1 AS events) FROM panes_1m_log FINAL "

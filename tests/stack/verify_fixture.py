@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -131,9 +132,10 @@ class Told:
         self.settings = Settings.model_validate({**environment, **{n: where[n] for n in ("kafka", "clickhouse")}})
         self.asked = Asked(BEGIN_MS, BEGIN_MS + HOUR_MS, 1_000)
 
-    def verified(self) -> Compared:
+    def verified(self, *, long: bool = False) -> Compared:
         cut = settled_cut(self.settings, self.client, landed=False)
-        return verify(self.client, "pipeline", self.settings, self.asked, cut, lambda *_: None)
+        asked = replace(self.asked, long=long)
+        return verify(self.client, "pipeline", self.settings, asked, cut, lambda *_: None)
 
     def repaired(self, *, dry_run: bool = False) -> Compared:
         cut = settled_cut(self.settings, self.client, landed=False)
