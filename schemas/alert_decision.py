@@ -1,8 +1,9 @@
 """A decision of the alert engine, as it stands on the topic `alerts.decisions`: what changed, what did not, and why.
 
 A record is written for all that changes an alert, and for what keeps one from changing although something was seen:
-too few samples, data that is missing. `schemas/structs.py` has the same record as a fast struct, for whoever writes
-it; a test holds the two together.
+too few samples, data that is missing. The notifier writes one for all that keeps it from telling people, or from doing
+so now: those have `held_ms`, and their other fields say what people were not told of. `schemas/structs.py` has the same
+record as a fast struct, for whoever writes it; a test holds the two together.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class AlertDecision(BaseModel):
     type: Literal["alert_decision"] = Field("alert_decision", description="Always `alert_decision`.")
     schema_version: int = Field(1, ge=1, description="Version of this contract. Later ones only add fields.")
     decision_id: str = Field(
-        description="Made from rule, series, step_end_ms, decided, reason, and the alert's transition."
+        description="Made from rule, series, step_end_ms, decided, reason, and the alert's transition; of the "
+        "notifier's from the alert's transition, channel, reason, held_by, author, until_ms and answer."
     )
     rule: str = Field(description="Name of the rule.")
     rule_type: str = Field(description="What the rule watches; empty if the rule was not there any more.")
@@ -44,7 +46,9 @@ class AlertDecision(BaseModel):
     severity: AlertSeverity | None = Field(None, description="Severity after it, if there is an alert.")
     alert_id: str | None = Field(None, description="The alert it is about, if there is one.")
     sequence: int | None = Field(None, description="The alert's last transition after the decision.")
-    reason: str = Field(description="Why.", examples=["BREACH", "WAITING", "MIN_SAMPLES", "FROZEN_INCOMPLETE"])
+    reason: str = Field(
+        description="Why.", examples=["BREACH", "WAITING", "MIN_SAMPLES", "FROZEN_INCOMPLETE", "SILENCED_BY"]
+    )
     notice: str | None = Field(
         None,
         description="Why people are told of the change, or why not; null if nothing changed.",
@@ -63,3 +67,17 @@ class AlertDecision(BaseModel):
     window_end_ms: int = Field(description="First millisecond after the window.")
     watermark_ms: int | None = Field(None, description="The least watermark when it was decided.")
     completeness: float | None = Field(None, ge=0, le=1, description="Share of sources that had nothing more to say.")
+    channel: str | None = Field(
+        None, description="The channel that the notifier did not send to, or not yet; null where it is about none."
+    )
+    held_by: str | None = Field(
+        None,
+        description="What kept people from being told: id of the silence or acknowledgement, name of the maintenance "
+        "window, inhibition and the alert that hides it, key of the notice that was given up.",
+    )
+    author: str | None = Field(None, description="Who ordered that, of a silence or an acknowledgement.")
+    until_ms: int | None = Field(None, description="When that ends, by the clock; null if it is not known.")
+    answer: str | None = Field(None, description="What the channel said when the notice was given up.")
+    held_ms: int | None = Field(
+        None, description="When the notifier decided it, by its clock; null in what the alert engine decided."
+    )

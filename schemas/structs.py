@@ -128,7 +128,10 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="alert", ta
 
 
 class AlertDecision(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="alert_decision", tag_field="type"):
-    """Why something changed, or did not; identity `decision_id`. Built by `pipeline.core.decision_log`."""
+    """Why something changed, or did not, or was held back; identity `decision_id`.
+
+    Built by `pipeline.core.decision_log` and `pipeline.core.notices.decisions`.
+    """
 
     schema_version: int = 1
     decision_id: str
@@ -161,6 +164,12 @@ class AlertDecision(msgspec.Struct, kw_only=True, frozen=True, gc=False, tag="al
     window_end_ms: int
     watermark_ms: int | None = None
     completeness: float | None = None
+    channel: str | None = None
+    held_by: str | None = None
+    author: str | None = None
+    until_ms: int | None = None
+    answer: str | None = None
+    held_ms: int | None = None
 
 
 class DeadHeader(msgspec.Struct, kw_only=True, frozen=True, gc=False):

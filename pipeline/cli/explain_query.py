@@ -13,12 +13,15 @@ _NAMES = (
     *("decision_id", "rule", "rule_type", "rule_version", "environment", "service", "operation", "dimensions"),
     *("decided", "state", "previous_state", "severity", "alert_id", "sequence", "reason", "notice", "value"),
     *("threshold", "comparison", "unit", "samples", "min_samples", "window", "completeness"),
+    *("channel", "held_by", "author", "answer"),
 )
-_TIMES = ("step_end", "since", "window_start", "window_end", "watermark")
+_TIMES = ("step_end", "since", "window_start", "window_end", "watermark", "until", "held")
 _OF_ALERTS = {
     "decision_id": "''", "rule_version": "''", "reason": "''", "notice": "notify_reason", "min_samples": "NULL",
     "since": "step_end", "completeness": "JSONExtract(json, 'completeness', 'Nullable(Float64)')",
     "watermark": "fromUnixTimestamp64Milli(JSONExtract(json, 'watermark_ms', 'Nullable(Int64)'), 'UTC')",
+    **dict.fromkeys(("channel", "held_by", "author", "answer"), "''"),
+    **dict.fromkeys(("until", "held"), "CAST(NULL, 'Nullable(DateTime64(3))')"),
 }  # fmt: skip
 _THIS = "environment = {environment:String} AND service = {service:String} AND operation = {operation:String}"
 _SERIES = f"{_THIS} AND dimensions = {{dimensions:String}}"
@@ -65,6 +68,17 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     window_start_ms: int
     window_end_ms: int
     watermark_ms: int | None
+    channel: str = ""
+    held_by: str = ""
+    author: str = ""
+    answer: str = ""
+    until_ms: int | None = None
+    held_ms: int | None = None
+
+    @property
+    def at_ms(self) -> int:
+        """When it was decided: of what the notifier held back by its clock, else in event time."""
+        return self.step_end_ms if self.held_ms is None else self.held_ms
 
     @property
     def series(self) -> Series:
@@ -88,7 +102,7 @@ def read_alert(client: Client, alert_id: str) -> list[Told]:
     """Return every transition of an alert and every decision about it, in order."""
     decisions = _told(client, "alert_decisions", "alert_id = {alert:String}", {"alert": alert_id})
     alerts = _told(client, "alerts", "alert_id = {alert:String}", {"alert": alert_id}, _OF_ALERTS)
-    return _merged(decisions, alerts)
+    return merged(decisions, alerts)
 
 
 def read_around(client: Client, rule: str, series: Series, from_ms: int, to_ms: int) -> list[Told]:
@@ -96,7 +110,7 @@ def read_around(client: Client, rule: str, series: Series, from_ms: int, to_ms: 
     between = "step_end BETWEEN fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND " + _AT
     asked = {"rule": rule, **series._asdict(), "from": from_ms, "at": to_ms}
     where = f"rule = {{rule:String}} AND {_SERIES} AND {between}"
-    return _merged(_told(client, "alert_decisions", where, asked), _told(client, "alerts", where, asked, _OF_ALERTS))
+    return merged(_told(client, "alert_decisions", where, asked), _told(client, "alerts", where, asked, _OF_ALERTS))
 
 
 def read_last_change(client: Client, rule: str, series: Series, at_ms: int) -> Told | None:
@@ -138,8 +152,14 @@ def _told(
     return [Told(**dict(zip(names, row, strict=True))) for row in rows]
 
 
-def _merged(decisions: Sequence[Told], alerts: Sequence[Told]) -> list[Told]:
+def merged(decisions: Sequence[Told], alerts: Sequence[Told]) -> list[Told]:
     """Return all decisions, and the transitions whose decision has not landed."""
     known = {(one.alert_id, one.sequence) for one in decisions if one.notice}
     found = [*decisions, *(one for one in alerts if (one.alert_id, one.sequence) not in known)]
-    return sorted(found, key=lambda one: (one.step_end_ms, one.sequence, one.decided != "early"))
+    return sorted(found, key=_place)
+
+
+def _place(one: Told) -> tuple[int, int, bool, bool]:
+    """Where a decision stands in a story. The notifier hears of a transition when it is there: an early one sooner."""
+    held = one.held_ms is not None
+    return max(one.step_end_ms, one.at_ms), one.sequence, held, one.decided != "early"

@@ -1,9 +1,13 @@
-"""The story of an alert, or of one moment of a rule on a series, in sentences. Times are event time, in UTC."""
+"""The story of an alert, or of one moment of a rule on a series, in sentences.
+
+Times are in UTC, of what the rules decided in event time, of what the notifier held back by the clock.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from pipeline.cli.explain_held import held_sentence
 from pipeline.cli.explain_query import Told, Windows
 from pipeline.cli.explain_windows import UnsaidError, samples_of, value_of
 from pipeline.cli.explain_words import notice_text, reason_text
@@ -18,7 +22,7 @@ from pipeline.core.series import Series
 
 def alert_story(told: Sequence[Told]) -> list[str]:
     """Return the story of an alert: a headline, then a sentence for each decision."""
-    first, last = told[0], told[-1]
+    first, last = told[0], max(told, key=lambda one: one.sequence)
     fired = next((one for one in told if one.state == "firing"), None)
     headline = f"Alert {first.alert_id}: rule {first.rule} on {first.series.label()}, now {last.state}."
     if fired is None:
@@ -28,6 +32,8 @@ def alert_story(told: Sequence[Told]) -> list[str]:
 
 def sentence(one: Told) -> str:
     """Return what was decided, when, on which measurement, and whether people were to hear of it."""
+    if one.held_ms is not None:
+        return held_sentence(one)
     why = reason_text(one.reason) if one.reason else f"it became {one.state} (why has not landed yet)"
     severity = f" [{one.severity}]" if one.severity else ""
     parts = [f"{moment(one.step_end_ms)}{severity} {why}", *_measured(one), *_when(one)]

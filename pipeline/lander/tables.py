@@ -124,6 +124,7 @@ ALERTS = _table(
 _DECISION_TEXTS = (
     *("decision_id", "rule", "rule_type", "rule_version", "environment", "service", "operation", "decided", "state"),
     *("previous_state", "severity", "alert_id", "reason", "notice", "comparison", "unit", "window"),
+    *("channel", "held_by", "author", "answer"),
 )
 _DECISION_NUMBERS = {
     **dict.fromkeys(("value", "threshold", "completeness"), FLOAT),
@@ -133,7 +134,7 @@ _DECISION_NUMBERS = {
 }
 DECISION_FIELDS = (*_DECISION_TEXTS, *_DECISION_NUMBERS)
 """Columns of `alert_decisions_log` that are fields of a decision under the same name."""
-DECISION_TIMES = ("step_end", "since", "window_start", "window_end", "watermark")
+DECISION_TIMES = ("step_end", "since", "window_start", "window_end", "watermark", "until", "held")
 """Columns of `alert_decisions_log` that are fields of a decision with `_ms` behind the name."""
 ALERT_DECISIONS = _table(
     "alert_decisions_log",

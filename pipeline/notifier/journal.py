@@ -1,5 +1,7 @@
 """The journal: the book on the compacted topic `notifications`, written in transactions together with the offsets.
 
+What was held back goes to `alerts.decisions` in the same transaction: whoever dies has said it, or not decided it.
+
 Each start takes the transactional id over, so that only the newest owner writes: what a process that was away still
 wants to write is refused.
 """
@@ -7,7 +9,7 @@ wants to write is refused.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -18,6 +20,7 @@ from pipeline.core.notices.book import Book, Record, decode_record, encode_recor
 from pipeline.errors import FatalError
 from pipeline.settings import Settings
 from pipeline.topics import RECORD_BYTES, topics_of
+from schemas.structs import AlertDecision, encode
 
 _TRANSACTION_MS = 15_000
 _TAKEN_OVER = b"taken-over"
@@ -34,6 +37,7 @@ class Journal:
 
     def __init__(self, settings: Settings) -> None:
         self._topic = topics_of(settings).notifications
+        self._decisions = topics_of(settings).decisions
         self._group = group_of(settings)
         self._producer = AIOKafkaProducer(
             bootstrap_servers=settings.kafka,
@@ -50,13 +54,22 @@ class Journal:
         async with self._producer.transaction():
             await self._producer.send_and_wait(self._topic, None, key=_TAKEN_OVER, partition=0)
 
-    async def write(self, changes: Mapping[str, Record | None], offsets: Mapping[TopicPartition, int]) -> None:
-        """Write changes and what has been read, all or nothing; returns when it is committed."""
+    async def write(
+        self,
+        changes: Mapping[str, Record | None],
+        offsets: Mapping[TopicPartition, int],
+        decisions: Sequence[AlertDecision] = (),
+    ) -> None:
+        """Write changes, what has been read and what was decided, all or nothing; returns when it is committed."""
         async with self._producer.transaction():
-            sent = []
-            for key, record in changes.items():
-                value = None if record is None else encode_record(record)
-                sent.append(await self._producer.send(self._topic, value, key=key.encode(), partition=0))
+            records = [
+                (self._topic, key.encode(), None if record is None else encode_record(record), 0)
+                for key, record in changes.items()
+            ] + [(self._decisions, one.decision_id.encode(), encode(one), None) for one in decisions]
+            sent = [
+                await self._producer.send(topic, value, key=key, partition=partition)
+                for topic, key, value, partition in records
+            ]
             await asyncio.gather(*sent)
             if offsets:
                 read = {partition: OffsetAndMetadata(offset, "") for partition, offset in offsets.items()}

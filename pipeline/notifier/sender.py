@@ -80,6 +80,7 @@ class Sender:
                 await self._report(old)
             delivery = self.lane.next(now_ms())
             self._note_limit()
+            await asyncio.gather(*map(self._report, self.lane.newly_kept(now_ms())))
             if delivery is None:
                 await self._wait()
             else:

@@ -11,6 +11,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline.core.notices.book import Book
+from pipeline.core.notices.decisions import decisions_of, held_in_lane
 from pipeline.core.notices.delivery import Delivery
 from pipeline.core.notices.intake import reroute, take
 from pipeline.core.notices.plan import Plan
@@ -59,6 +60,7 @@ class Session:
         self._book = book
         self._orders = orders
         self._rounds = Rounds(book, plan, orders.orders)
+        self._held_back: list[Suppression] = []  # not written down yet
         self._reports: list[tuple[Delivery, asyncio.Future[None]]] = []
         self._senders = {
             name: Sender(told.channel, told.limits, self._report, book.reference) for name, told in channels.items()
@@ -99,20 +101,17 @@ class Session:
     async def _step(self) -> None:
         fetched = await self._consumer.getmany(timeout_ms=_POLL_MS)
         at_ms = now_ms()
-        held_back: list[Suppression] = []
         for place, records in fetched.items():
             for record in records:
                 alert = _alert_in(record.value)
                 if alert is not None:
-                    held_back += take(self._book, self._plan, alert, record.timestamp, at_ms)
+                    self._held_back += take(self._book, self._plan, alert, record.timestamp, at_ms)
             self._read[place] = records[-1].offset + 1
         if await self._orders.poll():
             self._send_again()
         if await self._has_read_everything():
-            held_back += self._rounds_at(at_ms)
+            self._held_back += self._rounds_at(at_ms)
         await self._write(at_ms)
-        for one in held_back:
-            log.log(logging.DEBUG if one.why is Why.GROUPED else logging.INFO, "held back: %s", one)
 
     def _rounds_at(self, at_ms: int) -> list[Suppression]:
         if at_ms - self._swept_ms >= _SWEEP_MS:
@@ -128,18 +127,21 @@ class Session:
         return not self._ends
 
     async def _write(self, at_ms: int) -> None:
-        """Write down what changed, then act on it."""
+        """Write down what changed and what was held back, then act on it."""
         reports, self._reports = self._reports, []
         for delivery, _ in reports:
-            self._book.put(delivery)
+            self._put(delivery, at_ms)
         changes = self._book.take_changes()
-        if changes or (self._read and at_ms - self._committed_ms >= _COMMIT_MS):
+        held_back, self._held_back = self._held_back, []
+        if changes or held_back or (self._read and at_ms - self._committed_ms >= _COMMIT_MS):
             offsets, self._read = self._read, {}
-            await self._journal.write(changes, offsets)
+            await self._journal.write(changes, offsets, [record for one in held_back for record in decisions_of(one)])
             self._committed_ms = at_ms
         for _, written in reports:
             if not written.done():
                 written.set_result(None)
+        for held in held_back:
+            log.log(logging.DEBUG if held.mute.why is Why.GROUPED else logging.INFO, "held back: %s", held)
         changed = [one for one in changes.values() if isinstance(one, Delivery)]
         self._hand_out([one for one in changed if one.state == "waiting"])
         for one in changed:
@@ -151,11 +153,17 @@ class Session:
         for delivery in deliveries:
             sender = self._senders.get(delivery.channel)
             if sender is None:
-                self._book.put(delivery.undelivered(now_ms(), "the notifications file has no such channel any more"))
+                gone = "the notifications file has no such channel any more"
+                self._put(delivery.undelivered(now_ms(), gone), now_ms())
             elif sender.lane.offer(delivery):
                 sender.wake()
             else:
-                self._book.put(delivery.undelivered(now_ms(), "too many messages wait for this channel"))
+                many = "too many messages wait for this channel"
+                self._put(delivery.undelivered(now_ms(), many), now_ms())
+
+    def _put(self, delivery: Delivery, at_ms: int) -> None:
+        self._held_back += held_in_lane(self._book.deliveries.get(delivery.key), delivery, at_ms)
+        self._book.put(delivery)
 
     def _send_again(self) -> None:
         """Obey requests to send again, each once."""

@@ -6,13 +6,14 @@ from typing import Any
 
 from pipeline.core.notices import intake
 from pipeline.core.notices.book import Book, Record, decode_record, encode_record
+from pipeline.core.notices.decisions import decisions_of
 from pipeline.core.notices.delivery import Delivery
 from pipeline.core.notices.matching import Matcher
 from pipeline.core.notices.orders import Acknowledgement, Order, Orders, Silence, order_key
 from pipeline.core.notices.plan import Plan, Route
 from pipeline.core.notices.rounds import Rounds
 from pipeline.core.notices.suppression import Suppression, Why
-from schemas.structs import Alert
+from schemas.structs import Alert, AlertDecision
 from tests.contracts.told_records import alert
 
 START_MS = 1_763_791_200_000
@@ -90,8 +91,12 @@ class Desk:
         intake.reroute(self.book, self.plan)
         self.rounds = Rounds(self.book, self.plan, self.orders)
 
+    def decisions(self) -> list[AlertDecision]:
+        """Return the record of all that was held back."""
+        return [record for one in self.held_back for record in decisions_of(one)]
+
     def whys(self) -> list[Why]:
-        return [one.why for one in self.held_back]
+        return [one.mute.why for one in self.held_back]
 
 
 def line(delivery: Delivery) -> str:

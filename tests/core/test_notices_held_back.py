@@ -15,7 +15,7 @@ def test_a_critical_alert_hides_milder_ones_on_its_series_until_it_ends() -> Non
     desk.tell("a2", severity="warning", rule="response-time")
     desk.tell("a3", severity="warning", series="prod/checkout/refund")
     assert desk.wait(20) == ["firing: a1 firing, a3 firing"]
-    assert [(one.alert_id, one.by) for one in desk.held_back if one.why is Why.INHIBITED_BY] == [
+    assert [(one.alert.alert_id, one.mute.by) for one in desk.held_back if one.mute.why is Why.INHIBITED_BY] == [
         ("a2", "critical-hides-milder: a1")
     ]
     desk.tell("a1", "resolved")
@@ -43,7 +43,7 @@ def test_a_silence_has_an_end_after_which_what_still_fires_is_told() -> None:
     desk.silence(30, service="check*")
     desk.tell()
     assert desk.wait(30 * 60 - 1) == []
-    assert [(one.why, one.by) for one in desk.held_back] == [(Why.SILENCED_BY, "s1")]
+    assert [(one.mute.why, one.mute.by) for one in desk.held_back] == [(Why.SILENCED_BY, "s1")]
     assert desk.wait(2) == ["firing: a1 firing"]
 
 
@@ -54,7 +54,7 @@ def test_what_begins_and_ends_under_a_silence_is_never_told() -> None:
     desk.wait(60)
     desk.tell(state="resolved")
     assert desk.wait(3600) == []
-    assert [(one.why, one.by) for one in desk.held_back][-1] == (Why.OVER_BEFORE_TOLD, "s1")
+    assert [(one.mute.why, one.mute.by) for one in desk.held_back][-1] == (Why.OVER_BEFORE_TOLD, "s1")
 
 
 def test_who_was_told_of_an_alert_is_told_of_its_end_although_it_is_silenced_now() -> None:
@@ -81,7 +81,7 @@ def test_a_maintenance_window_comes_again_every_week_in_its_own_zone() -> None:
     desk = Desk(Plan(routes=ONE_ROUTE.routes, windows=(window,)))
     desk.tell()
     assert desk.wait(3599) == []
-    assert [(one.why, one.by) for one in desk.held_back] == [(Why.MAINTENANCE, "backup")]
+    assert [(one.mute.why, one.mute.by) for one in desk.held_back] == [(Why.MAINTENANCE, "backup")]
     assert desk.wait(2) == ["firing: a1 firing"]
     week_ms = 7 * 24 * HOUR_MS
     assert window.holds(START_MS + week_ms)

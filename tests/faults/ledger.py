@@ -19,14 +19,19 @@ from pipeline.evaluator.keys import closed_key_of
 from tests.faults.traffic import Account
 
 
-async def read_all(bootstrap: str, topic: str) -> list[Any]:
+async def read_all(bootstrap: str, topic: str, isolation: str = "read_uncommitted") -> list[Any]:
     """Every record of a topic from its beginning to its present end, by partition in order."""
-    return [record async for record in _records(bootstrap, topic)]
+    return [record async for record in _records(bootstrap, topic, isolation)]
 
 
-async def _records(bootstrap: str, topic: str) -> AsyncIterator[Any]:
+async def _records(bootstrap: str, topic: str, isolation: str = "read_uncommitted") -> AsyncIterator[Any]:
     # Not with `seek_to_beginning`: the answer about the default, the latest offset, may come after it and win.
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level=isolation,
+    )
     await consumer.start()
     try:
         parts = [TopicPartition(topic, n) for n in await consumer._client._wait_on_metadata(topic)]

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from pipeline.core.notices.notification import Notification
+from pipeline.core.notices.suppression import Why
 
 KEPT_MS = 7 * 86_400_000
 """So long what became of a delivery is remembered, at least."""
@@ -24,6 +25,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, tag="delivery1", tag_f
     reference: str | None = None  # what the provider calls the message
     ended_ms: int | None = None
     resend_ms: int | None = None  # the newest request to send it again that was obeyed
+    held: tuple[Why, ...] = ()  # why it had to wait for its channel, as far as that was noted
 
     @property
     def key(self) -> str:
@@ -45,6 +47,10 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, tag="delivery1", tag_f
         """Return it after an attempt that failed, to be tried again."""
         return msgspec.structs.replace(self, attempts=self.attempts + 1, answer=answer)
 
+    def kept_back(self, why: Why) -> Delivery:
+        """Return it as noted to wait for its channel."""
+        return msgspec.structs.replace(self, held=(*self.held, why))
+
     def undelivered(self, now_ms: int, answer: str = "") -> Delivery:
         """Return it as given up."""
         return msgspec.structs.replace(self, state="undelivered", ended_ms=now_ms, answer=answer or self.answer)
@@ -56,4 +62,6 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, tag="delivery1", tag_f
 
     def again(self, requested_ms: int) -> Delivery:
         """Return it as somebody asked for it to be sent again."""
-        return msgspec.structs.replace(self, state="waiting", attempts=0, ended_ms=None, resend_ms=requested_ms)
+        return msgspec.structs.replace(
+            self, state="waiting", attempts=0, ended_ms=None, resend_ms=requested_ms, held=()
+        )

@@ -8,6 +8,7 @@ import msgspec
 
 from pipeline.core.notices.matching import value_of
 from pipeline.core.notices.plan import Route
+from pipeline.core.notices.suppression import Mute
 from schemas.structs import Alert, AlertPhase, AlertSeverity
 
 SEVERITIES: tuple[AlertSeverity, ...] = ("info", "warning", "error", "critical")
@@ -43,6 +44,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     wanted: AlertSeverity
     told: AlertSeverity | None = None
+    held: Mute | None = None  # what kept it back, as far as that was noted
 
     @property
     def owed(self) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 from pipeline.core.notices.book import Book
 from pipeline.core.notices.groups import ON, Group, Known, Member, graver, group_key, labels_of, short_hash
 from pipeline.core.notices.plan import Plan, Route
-from pipeline.core.notices.suppression import Suppression, Why
+from pipeline.core.notices.suppression import Mute, Suppression, Why
 from pipeline.core.rules import DAY_MS
 from schemas.structs import Alert
 
@@ -30,7 +30,7 @@ def take(book: Book, plan: Plan, alert: Alert, said_ms: int, now_ms: int) -> lis
     if not wanted:
         return []
     if why is not None:
-        return [Suppression(why=why, at_ms=now_ms, alert_id=alert_id)]
+        return [Suppression(mute=Mute(why), at_ms=now_ms, alert=alert)]
     for route in plan.routes_of(alert):
         _join(book, route, alert)
     return []

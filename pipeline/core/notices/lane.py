@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.core.notices.delivery import Delivery
 from pipeline.core.notices.groups import gravity
+from pipeline.core.notices.suppression import Why
 
 FIRST_RETRY_MS = 1_000
 LONGEST_RETRY_MS = 60_000
@@ -66,7 +67,7 @@ class Lane:
         self.limited = False
         if now_ms < self._open_until_ms:
             return None
-        due = [one for one in self._heads() if self._due_ms.get(one.key, 0) <= now_ms]
+        due = self._due(now_ms)
         if not due:
             return None
         self._fill(now_ms)
@@ -75,6 +76,18 @@ class Lane:
             return None
         self._tokens -= 1
         return min(due, key=lambda one: (-gravity(one.notification.severity), one.made_ms, one.key))
+
+    def newly_kept(self, now_ms: int) -> list[Delivery]:
+        """Return what could be sent now but for the breaker or the rate, and was not noted to wait for that; noted."""
+        if now_ms < self._open_until_ms:
+            why = Why.CIRCUIT_OPEN
+        elif self.limited:
+            why = Why.RATE_LIMITED
+        else:
+            return []
+        kept = [one.kept_back(why) for one in self._due(now_ms) if why not in one.held]
+        self._waiting |= {one.key: one for one in kept}
+        return kept
 
     def delivered(self, delivery: Delivery, now_ms: int, reference: str | None) -> Delivery:
         """Return the delivery after an attempt that succeeded."""
@@ -103,6 +116,9 @@ class Lane:
         self.failures, self._open_until_ms = 0, 0
         self._leave(delivery.key)
         return delivery.failed(answer).undelivered(now_ms)
+
+    def _due(self, now_ms: int) -> list[Delivery]:
+        return [one for one in self._heads() if self._due_ms.get(one.key, 0) <= now_ms]
 
     def _heads(self) -> list[Delivery]:
         heads: dict[str, Delivery] = {}

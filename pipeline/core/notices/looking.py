@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline.core.notices.groups import Group, Known
-from pipeline.core.notices.muting import Mute, Muting
+from pipeline.core.notices.muting import Muting
+from pipeline.core.notices.suppression import Mute
 from schemas.structs import Alert
 
 

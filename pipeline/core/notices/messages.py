@@ -94,8 +94,13 @@ def after(group: Group, route: Route, look: Look, now_ms: int) -> Group | None:
     """
     fresh = {alert.alert_id for alert in look.fresh}
     over = {alert.alert_id for alert in look.ended}.union(look.missed)
+    held = {alert.alert_id for alert, _ in look.held}
     members = {
-        alert_id: msgspec.structs.replace(member, told=member.wanted) if alert_id in fresh else member
+        alert_id: msgspec.structs.replace(
+            member,
+            told=member.wanted if alert_id in fresh else member.told,
+            held=member.held if alert_id in held else None,
+        )
         for alert_id, member in group.members.items()
         if alert_id not in over
     }

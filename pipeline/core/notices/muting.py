@@ -8,12 +8,8 @@ from pipeline.core.notices.groups import Known
 from pipeline.core.notices.matching import fits, value_of
 from pipeline.core.notices.orders import Orders
 from pipeline.core.notices.plan import Inhibition, Plan
-from pipeline.core.notices.suppression import Why
+from pipeline.core.notices.suppression import Mute, Why
 from schemas.structs import Alert
-
-Mute = tuple[Why, str]
-"""Why, and the name of what does it."""
-
 
 Found = dict[tuple[str, int], Mute | None]
 """What silences and windows do to each transition that was asked about."""
@@ -29,7 +25,8 @@ class Muting:
 
     def __init__(self, plan: Plan, orders: Orders, alerts: Iterable[Known], now_ms: int, found: Found) -> None:
         self._found = found
-        self._silences = [one for one in orders.silences.values() if one.holds(now_ms)]
+        silences = [one for one in orders.silences.values() if one.holds(now_ms)]
+        self._silences = sorted(silences, key=lambda one: (-one.ends_ms, one.id))  # the one that holds longest is told
         self._windows = [one for one in plan.windows if one.holds(now_ms)]
         firing = [known.alert for known in alerts if known.on and known.wanted]
         self._hiding = [(rule, _sources(rule, firing)) for rule in plan.inhibitions]
@@ -44,16 +41,16 @@ class Muting:
         for rule, sources in self._hiding:
             source = sources.get(_values(rule, alert))
             if source not in (None, alert.alert_id) and fits(rule.hides, alert) and not fits(rule.when, alert):
-                return Why.INHIBITED_BY, f"{rule.name}: {source}"
+                return Mute(Why.INHIBITED_BY, f"{rule.name}: {source}")
         return None
 
     def _quiet(self, alert: Alert) -> Mute | None:
         for silence in self._silences:
             if fits(silence.matchers, alert):
-                return Why.SILENCED_BY, silence.id
+                return Mute(Why.SILENCED_BY, silence.id, silence.author, silence.ends_ms)
         for window in self._windows:
             if fits(window.matchers, alert):
-                return Why.MAINTENANCE, window.name
+                return Mute(Why.MAINTENANCE, window.name)
         return None
 
 
@@ -62,5 +59,6 @@ def _values(rule: Inhibition, alert: Alert) -> tuple[str, ...]:
 
 
 def _sources(rule: Inhibition, firing: list[Alert]) -> dict[tuple[str, ...], str]:
-    """Return the alert that hides others, by the values that they have in common with it."""
-    return {_values(rule, alert): alert.alert_id for alert in firing if fits(rule.when, alert)}
+    """Return the alert that hides others, by the values that they have in common with it: of several the oldest."""
+    oldest_last = sorted(firing, key=lambda one: (one.started_ms, one.alert_id), reverse=True)
+    return {_values(rule, alert): alert.alert_id for alert in oldest_last if fits(rule.when, alert)}

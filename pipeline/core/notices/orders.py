@@ -118,11 +118,7 @@ class Orders:
         found += [one for one in self.resends.values() if now_ms - one.requested_ms > KEPT_MS]
         return [order_key(order) for order in found]
 
-    def is_acknowledged(self, names: tuple[str, ...], now_ms: int) -> bool:
-        """Return whether an alert or its group is acknowledged; `names` are their ids."""
-        return self.acknowledgement(names, now_ms) is not None
-
     def acknowledgement(self, names: tuple[str, ...], now_ms: int) -> Acknowledgement | None:
-        """Return the acknowledgement in force of an alert or its group, if there is one."""
+        """Return the acknowledgement in force of an alert or its group, if there is one; `names` are their ids."""
         found = (self.acknowledgements.get(name) for name in names)
         return next((order for order in found if order is not None and order.holds(now_ms)), None)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from pipeline.core.notices.book import Book
 from pipeline.core.notices.delivery import Delivery
-from pipeline.core.notices.groups import Group
+from pipeline.core.notices.groups import Group, Member
 from pipeline.core.notices.looking import Look, look_at
 from pipeline.core.notices.messages import acknowledgements, after, due_ms, messages, name_of, repeat_ms
 from pipeline.core.notices.muting import FOUND_MAX, Found, Muting
 from pipeline.core.notices.orders import Orders
 from pipeline.core.notices.plan import Plan, Route
-from pipeline.core.notices.suppression import Suppression, Why
+from pipeline.core.notices.suppression import Mute, Suppression, Why
+from schemas.structs import Alert
 
 _GONE = Route(name="", channels=(), repeat_ms=0)
 """For groups whose route is no longer in the file: whom they told is told of the end."""
@@ -40,7 +42,6 @@ class Rounds:
         self._in_force: frozenset[str] = frozenset()
         self._next_ms = 0
         self._found: Found = {}
-        self._said: dict[tuple[str, str], tuple[Why, str]] = {}  # what was held back, so that it is said once
 
     def go(self, now_ms: int) -> Outcome:
         """Return what is to be sent now. The book says that it was told, so it is to be written down first."""
@@ -61,7 +62,8 @@ class Rounds:
         """Tell of one group if it is time to, and return when to look at it again."""
         route = self._plan.route(group.route) or _GONE
         look = look_at(group, self._book.alerts, muting)
-        self._note_held(group, look, now_ms, outcome)
+        self._note_missed(group, look, now_ms, outcome)
+        group = self._hold(group, look.held, now_ms, outcome)
         if look.missed:
             group = self._without(group, look)
         if look.news:
@@ -80,15 +82,19 @@ class Rounds:
         if due <= now_ms:
             return self._tell(group, route, look, now_ms, outcome)
         if due != group.due_ms:
-            self._book.put(msgspec.structs.replace(group, due_ms=due))
-            outcome.held_back.append(Suppression(why=Why.GROUPED, at_ms=now_ms, group=group.id, by=f"until {due}"))
+            group = msgspec.structs.replace(group, due_ms=due)
+            self._book.put(group)
+        waiting = [alert for alert in (*look.fresh, *look.ended) if not _waits(group.members[alert.alert_id])]
+        mute = Mute(Why.GROUPED, until_ms=due)
+        self._hold(group, [(alert, mute) for alert in waiting], now_ms, outcome)
         return due
 
     def _repeat(self, group: Group, route: Route, look: Look, now_ms: int, outcome: Outcome) -> int:
-        acknowledged = all(self._orders.is_acknowledged((one.alert_id, group.id), now_ms) for one in look.loud)
-        if not acknowledged:
+        found = [(one, self._orders.acknowledgement((one.alert_id, group.id), now_ms)) for one in look.loud]
+        mutes = [(one, Mute(Why.ACKNOWLEDGED, order.id, order.author, order.ends_ms)) for one, order in found if order]
+        if len(mutes) < len(found):
             return self._tell(group, route, look, now_ms, outcome, again=True)
-        self._say(group, "", (Why.ACKNOWLEDGED, group.id), now_ms, outcome)
+        self._hold(group, mutes, now_ms, outcome)
         return now_ms + _LATER_MS
 
     def _acknowledge(self, group: Group, look: Look, now_ms: int, outcome: Outcome) -> Group:
@@ -115,7 +121,6 @@ class Rounds:
             self._book.put(delivery)
         outcome.deliveries += made
         told = after(group, route, look, now_ms)
-        self._said.pop((group.key, ""), None)
         if told is None:
             self._book.drop(group)
         else:
@@ -132,18 +137,35 @@ class Rounds:
             self._book.drop(group)
         return group
 
-    def _note_held(self, group: Group, look: Look, now_ms: int, outcome: Outcome) -> None:
+    def _note_missed(self, group: Group, look: Look, now_ms: int, outcome: Outcome) -> None:
         for alert_id in look.missed:
-            _, by = self._said.pop((group.key, alert_id), (None, ""))
-            found = Suppression(why=Why.OVER_BEFORE_TOLD, at_ms=now_ms, alert_id=alert_id, group=group.id, by=by)
-            outcome.held_back.append(found)
-        for alert, mute in look.held:
-            self._say(group, alert.alert_id, mute, now_ms, outcome)
-        for alert in (*look.fresh, *look.ended):
-            self._said.pop((group.key, alert.alert_id), None)
+            known, before = self._book.alerts.get(alert_id), group.members[alert_id].held
+            if known is not None:
+                mute = Mute(Why.OVER_BEFORE_TOLD) if before is None else _over(before)
+                outcome.held_back.append(self._held(group, known.alert, mute, now_ms))
 
-    def _say(self, group: Group, alert_id: str, mute: tuple[Why, str], now_ms: int, outcome: Outcome) -> None:
-        if self._said.get((group.key, alert_id)) != mute:
-            self._said[group.key, alert_id] = mute
-            why, by = mute
-            outcome.held_back.append(Suppression(why=why, at_ms=now_ms, alert_id=alert_id, group=group.id, by=by))
+    def _hold(self, group: Group, muted: Sequence[tuple[Alert, Mute]], now_ms: int, outcome: Outcome) -> Group:
+        """Say what keeps people from being told, once: the group remembers it. Return the group that does."""
+        fresh = [(alert, mute) for alert, mute in muted if group.members[alert.alert_id].held != mute]
+        if not fresh:
+            return group
+        outcome.held_back += [self._held(group, alert, mute, now_ms) for alert, mute in fresh]
+        noted = {
+            alert.alert_id: msgspec.structs.replace(group.members[alert.alert_id], held=mute) for alert, mute in fresh
+        }
+        group = msgspec.structs.replace(group, members={**group.members, **noted})
+        self._book.put(group)
+        return group
+
+    def _held(self, group: Group, alert: Alert, mute: Mute, now_ms: int) -> Suppression:
+        route = self._plan.route(group.route)
+        channels = group.channels if route is None else route.channels
+        return Suppression(mute=mute, at_ms=now_ms, alert=alert, channels=channels, group=group.id)
+
+
+def _waits(member: Member) -> bool:
+    return member.held is not None and member.held.why is Why.GROUPED
+
+
+def _over(before: Mute) -> Mute:
+    return Mute(Why.OVER_BEFORE_TOLD, before.by, before.author)
