@@ -34,6 +34,10 @@ class Share:
         """Calls of each of its series."""
         return self.counts.scalars[: self.rows.size, _CALLS]
 
+    def moved(self, rows: Int64s) -> Share:
+        """Return the same for other rows."""
+        return Share(rows, self.counts, self.extremes)
+
     def add_to(self, sums: Sums, sign: int) -> None:
         """Add (1) or subtract (-1) the share."""
         if isinstance(self.counts, Sums):

@@ -58,6 +58,25 @@ class Sums:
         twin.scalars, twin.hist, twin.status = self.scalars.copy(), self.hist.copy(), self.status.copy()
         return twin
 
+    def taken(self, rows: Int64s) -> Sums:
+        """Return sums of their own of some rows, in that order, and a row of zeros after them."""
+        taken = Sums(self.columns)
+        taken.scalars, taken.hist = _taken(self.scalars, rows), _taken(self.hist, rows)
+        taken.status = _taken(self.status, rows)
+        return taken
+
+    def add_whole(self, other: Sums) -> None:
+        """Add sums of the same rows, row by row; what others have beyond is left out."""
+        count, known = self.scalars.shape[0], len(self.columns.codes)
+        self.reserve(count)
+        self.scalars += other.scalars[:count]
+        most = int(self.scalars[:, _CALLS].max(initial=0))
+        if self.hist.dtype == np.int32 and (other.hist.dtype != np.int32 or most > _INT32_MAX):
+            self.hist = self.hist.astype(np.int64)
+        self.hist += other.hist[:count]
+        status = other.status[:count, :known]
+        self.status[:, : status.shape[1]] += status
+
     def reserve(self, rows: int) -> None:
         """Make room for so many rows and for every status code known by now; capacity doubles."""
         capacity, codes = self.scalars.shape[0], self.status.shape[1]
@@ -104,6 +123,13 @@ class Sums:
     def _fit(self, rows: Int64s) -> None:
         if self.hist.dtype == np.int32 and int(self.scalars[rows, _CALLS].max()) > _INT32_MAX:
             self.hist = self.hist.astype(np.int64)
+
+
+def _taken(values: npt.NDArray[T], rows: Int64s) -> npt.NDArray[T]:
+    taken = np.empty((rows.size + 1, values.shape[1]), values.dtype)
+    np.take(values, rows, axis=0, out=taken[:-1])
+    taken[-1] = 0
+    return taken
 
 
 def _taller(values: npt.NDArray[T], rows: int) -> npt.NDArray[T]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pipeline.core.ahead import Ahead
 from pipeline.core.block import Int64s
 from pipeline.core.pane_ring import PaneRing
 from pipeline.core.pane_store import PaneStore, Share
@@ -46,8 +47,8 @@ class RunningSum:
 class Windows:
     """Every window of one shard, ending at `end_ms`; and, by the way, at any other step.
 
-    What another step needs is worked out on copies, which are kept until anything changes: looking at several steps
-    one after the other moves them pane by pane.
+    What another step needs is kept until anything changes. Steps ahead are worked out for the rows that are asked for;
+    those behind on copies: looking at several one after the other moves them pane by pane.
     """
 
     def __init__(self, sizes_ms: Mapping[str, int], pane_ms: int, end_ms: int, store: PaneStore) -> None:
@@ -59,6 +60,7 @@ class Windows:
         self._ring = PaneRing(max(sizes_ms.values()) // pane_ms, pane_ms, end_ms)
         self._aside: dict[str, RunningSum] = {}
         self._ring_aside: PaneRing | None = None
+        self._ahead: Ahead | None = None
 
     def advance(self, end_ms: int) -> None:
         """Move all windows to end at `end_ms`."""
@@ -93,20 +95,20 @@ class Windows:
         """A pane has changed: forget what was worked out for other steps."""
         self._aside.clear()
         self._ring_aside = None
+        self._ahead = None
 
     def columns(self, name: str, end_ms: int, rows: Int64s) -> WindowColumns:
         """Return the sums of some rows over one window that ends at `end_ms`, in arrays of their own."""
-        running, ring = self._at(name, end_ms), self._ring_at(end_ms)
-        sums, panes = running.sums, running.size_ms // self._pane_ms
-        sums.reserve(int(rows.max(initial=-1)) + 1)
+        size_ms, ring = self._running[name].size_ms, self._ring_at(end_ms)
+        sums, panes = self._sums(name, end_ms, rows), size_ms // self._pane_ms
         least, greatest = ring.extremes(rows, panes)
         calls, half = ring.calls(rows, panes), panes // 2
-        codes, status = _by_code(self._status, sums.status[rows])
+        codes, status = _by_code(self._status, sums.status[:-1])
         return WindowColumns(
-            start_ms=end_ms - running.size_ms,
+            start_ms=end_ms - size_ms,
             end_ms=end_ms,
-            scalars=sums.scalars[rows],
-            hist=sums.hist[rows],
+            scalars=sums.scalars[:-1],
+            hist=sums.hist[:-1],
             min_us=least,
             max_us=greatest,
             calls_newer=calls[:, panes - half :].sum(axis=1),
@@ -114,6 +116,21 @@ class Windows:
             status_codes=codes,
             status_calls=status,
         )
+
+    def _sums(self, name: str, end_ms: int, rows: Int64s) -> Sums:
+        """Return the sums of some rows of a window, and one row more."""
+        stands = self._running[name]
+        stands.sums.reserve(int(rows.max(initial=-1)) + 1)
+        if self.end_ms < end_ms < self.end_ms + stands.size_ms:
+            return self._ahead_at(end_ms, rows).of(stands.sums, self.end_ms, stands.size_ms)
+        sums = self._at(name, end_ms).sums
+        sums.reserve(int(rows.max(initial=-1)) + 1)
+        return sums.taken(rows)
+
+    def _ahead_at(self, end_ms: int, rows: Int64s) -> Ahead:
+        if self._ahead is None or self._ahead.end_ms != end_ms or self._ahead.rows is not rows:
+            self._ahead = Ahead(self._store, self._status, self.end_ms, end_ms, rows)
+        return self._ahead
 
     def _at(self, name: str, end_ms: int) -> RunningSum:
         if end_ms == self.end_ms:

@@ -76,3 +76,19 @@ def test_a_copy_is_its_own() -> None:
     twin = sums.copy()
     twin.add_block(np.array([0]), block_of([Event("s", 0, 0, PAY, 9)]), 1)
     assert (sums.hist.sum(), twin.hist.sum()) == (1, 2)
+
+
+def test_rows_that_are_taken_have_room_for_what_nobody_asked_for_and_may_be_added_to() -> None:
+    names = [PAY, Series("prod", "shop", "refund"), Series("prod", "shop", "search")]
+    block = block_of([Event("s", 0, place, name, 9) for place, name in enumerate(names) for _ in range(place + 1)])
+    sums = Sums(StatusColumns())
+    sums.add_block(np.arange(3), block, 1)
+    taken = sums.taken(np.array([2, 0]))
+    assert taken.scalars[:, COLUMN["calls"]].tolist() == [3, 1, 0]
+    many = Sums(sums.columns)
+    many.add_block(np.array([1]), block_of([Event("s", 0, 0, PAY, 9, weight=2**31)]), 1)
+    many.reserve(40)
+    taken.add_whole(many)
+    assert taken.scalars[:, COLUMN["calls"]].tolist() == taken.hist.sum(axis=1).tolist() == [3, 2**31 + 1, 0]
+    assert taken.status.sum(axis=1).tolist() == [3, 2**31 + 1, 0]
+    assert sums.scalars[:, COLUMN["calls"]].tolist() == [1, 2, 3, *[0] * 13]
