@@ -8,6 +8,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from pipeline.core.series import Series
+from schemas.structs import AlertSample
 
 _NAMES = (
     *("decision_id", "rule", "rule_type", "rule_version", "environment", "service", "operation", "dimensions"),
@@ -103,6 +104,16 @@ def read_alert(client: Client, alert_id: str) -> list[Told]:
     decisions = _told(client, "alert_decisions", "alert_id = {alert:String}", {"alert": alert_id})
     alerts = _told(client, "alerts", "alert_id = {alert:String}", {"alert": alert_id}, _OF_ALERTS)
     return merged(decisions, alerts)
+
+
+def read_samples(client: Client, alert_id: str) -> list[AlertSample]:
+    """Return the events that the newest transition of an alert with any showed."""
+    rows = client.query(
+        "SELECT JSONExtractRaw(json, 'sample_events') AS samples FROM alerts "
+        "WHERE alert_id = {alert:String} AND JSONLength(json, 'sample_events') > 0 ORDER BY sequence DESC LIMIT 1",
+        {"alert": alert_id},
+    ).result_rows
+    return msgspec.json.decode(rows[0][0], type=list[AlertSample]) if rows else []
 
 
 def read_around(client: Client, rule: str, series: Series, from_ms: int, to_ms: int) -> list[Told]:

@@ -18,16 +18,25 @@ from pipeline.core.measures.shapes import shape_of
 from pipeline.core.rule_match import watches
 from pipeline.core.rules import Absence, CriticalError, Rule
 from pipeline.core.series import Series
+from schemas.structs import AlertSample
 
 
-def alert_story(told: Sequence[Told]) -> list[str]:
-    """Return the story of an alert: a headline, then a sentence for each decision."""
+def alert_story(told: Sequence[Told], samples: Sequence[AlertSample] = ()) -> list[str]:
+    """Return the story of an alert: a headline, a sentence for each decision, and some of the events behind it."""
     first, last = told[0], max(told, key=lambda one: one.sequence)
     fired = next((one for one in told if one.state == "firing"), None)
     headline = f"Alert {first.alert_id}: rule {first.rule} on {first.series.label()}, now {last.state}."
     if fired is None:
         headline += " It never fired."
-    return [headline, *map(sentence, told)]
+    shown = [f"Some of what was behind it ({count(len(samples))}):", *map(_sample, samples)] if samples else []
+    return [headline, *map(sentence, told), *shown]
+
+
+def _sample(one: AlertSample) -> str:
+    names = {"request": one.request_id, "trace": one.trace_id}
+    found = "".join(f", {what} {value}" for what, value in names.items() if value)
+    said = f": {one.message}" if one.message else ""
+    return f"{moment(one.timestamp_ms)} event {one.event_id}{found}{said}"
 
 
 def sentence(one: Told) -> str:

@@ -71,6 +71,11 @@ def test_an_alert_shows_some_of_the_calls_that_failed(cli: Cli, published: str) 
     assert len(alert["sample_events"]) == 3
     assert {one["event_id"] for one in alert["sample_events"]} <= failed
     assert alert["sample_events"][0]["message"].endswith(" ms, failed")
+    told = eventually(lambda: cli.json("explain", alert["alert_id"]), lambda found: bool(found["sample_events"]))
+    assert told["sample_events"] == alert["sample_events"]
+    assert [line.split(" event ")[1].split(":")[0] for line in told["story"][-3:]] == [
+        one["event_id"] for one in alert["sample_events"]
+    ]
 
 
 def test_an_alert_that_did_not_fire_is_told_with_why(cli: Cli, published: str) -> None:
