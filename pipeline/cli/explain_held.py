@@ -9,7 +9,7 @@ from pipeline.core.notices.suppression import Why
 HELD = {
     Why.SILENCED_BY: "silenced",
     Why.MAINTENANCE: "a maintenance window holds",
-    Why.INHIBITED_BY: "another alert that fires says the same, or worse",
+    Why.INHIBITED_BY: "another alert says the same, or worse",
     Why.GROUPED: "it waits for others of its group, or for the interval since the last message",
     Why.ACKNOWLEDGED: "acknowledged",
     Why.SUPPRESSED_OLD: "it is history: long past when it was decided, or decided more than a day ago",

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ruamel.yaml.comments import CommentedMap
 
 from pipeline.core.notices.maintenance import DAYS, MaintenanceWindow
-from pipeline.core.notices.plan import CRITICAL_HIDES_MILDER, DEFAULT_GROUP_BY, HOUR_MS, Inhibition, Plan, Route
+from pipeline.core.notices.plan import DEFAULT_GROUP_BY, DEFAULT_INHIBITIONS, HOUR_MS, Inhibition, Plan, Route
 from pipeline.errors import FatalError
 from pipeline.notifier.channels.config import ChannelConfig
 from pipeline.notifier.channels_section import read_channel
@@ -115,12 +115,12 @@ def _route(fields: Fields, channels: Sequence[str]) -> Route:
 
 
 def _inhibitions(top: Fields) -> tuple[Inhibition, ...]:
-    """Return the inhibitions; without that section, critical alerts hide milder ones on their series."""
+    """Return the inhibitions; without that section critical alerts hide milder ones, and short windows long ones."""
     if "inhibit" not in top:
-        return (CRITICAL_HIDES_MILDER,)
+        return DEFAULT_INHIBITIONS
     found = []
     for fields in _named(top, "inhibit", "a mapping with name, when and hides"):
-        fields.only(("name", "when", "hides", "equal"))
+        fields.only(("name", "when", "hides", "equal", "longer_windows"))
         for key, example in (
             ("name", "down-hides-rest"),
             ("when", "{severity: critical}"),
@@ -133,6 +133,7 @@ def _inhibitions(top: Fields) -> tuple[Inhibition, ...]:
                 when=fields.matchers("when"),
                 hides=fields.matchers("hides"),
                 equal=fields.take("equal", words, ("series",)),
+                longer_windows=fields.take("longer_windows", flag, default=False),
             )
         )
     return tuple(found)

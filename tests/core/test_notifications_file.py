@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.core.notices.maintenance import MaintenanceWindow
 from pipeline.core.notices.matching import Matcher
-from pipeline.core.notices.plan import CRITICAL_HIDES_MILDER, Inhibition, Route
+from pipeline.core.notices.plan import DEFAULT_INHIBITIONS, Inhibition, Route
 from pipeline.errors import FatalError
 from pipeline.notifier.channels.config import SlackConfig, WebhookConfig
 from pipeline.notifier.notifications_file import Notifications, load_notifications, parse_notifications
@@ -118,7 +118,7 @@ def test_the_channels_are_made_from_what_the_file_says() -> None:
 def test_without_routes_everything_goes_to_every_channel_and_critical_hides_milder() -> None:
     plan = read("channels:\n  - {name: a, type: slack, url_env: A}\n  - {name: b, type: slack, url_env: B}\n").plan
     assert plan.routes == (Route(name="everything", channels=("a", "b")),)
-    assert plan.inhibitions == (CRITICAL_HIDES_MILDER,)
+    assert plan.inhibitions == DEFAULT_INHIBITIONS
 
 
 def test_an_empty_list_of_inhibitions_hides_nothing() -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pipeline.core.notices import lane
-from pipeline.core.notices.plan import CRITICAL_HIDES_MILDER, DEFAULT_GROUP_BY, Route
+from pipeline.core.notices.plan import DEFAULT_GROUP_BY, DEFAULT_INHIBITIONS, Route
 from pipeline.core.notices.suppression import Why
 from pipeline.notifier.notifications_file import load_notifications, parse_notifications
 from pipeline.rules_values import duration_ms
@@ -46,6 +46,6 @@ def test_what_is_said_about_a_dead_channel_is_what_happens() -> None:
     assert (limits.room, limits.give_up_ms, limits.attempts, limits.per_minute) == (1_000, 3_600_000, 20, 60)
 
 
-def test_the_inhibition_that_is_there_by_default_is_written_out_in_the_example() -> None:
+def test_the_inhibitions_that_are_there_by_default_are_written_out_in_the_example() -> None:
     (whole,) = [block for block in blocks(DOCUMENT, "yaml") if "inhibit:" in block]
-    assert parse_notifications(whole, "docs").plan.inhibitions[0] == CRITICAL_HIDES_MILDER
+    assert parse_notifications(whole, "docs").plan.inhibitions[:2] == DEFAULT_INHIBITIONS

@@ -32,11 +32,17 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, tag="alert1", tag_field="
     alert: Alert
     wanted: bool
     seen_ms: int  # when that transition was read
+    gravest: AlertSeverity | None = None  # while it was on
 
     @property
     def on(self) -> bool:
         """Whether it is still true."""
         return self.alert.state in ON
+
+    @property
+    def worst(self) -> AlertSeverity:
+        """How grave it ever was."""
+        return graver(self.gravest, self.alert.severity)
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,9 @@ def take(book: Book, plan: Plan, alert: Alert, said_ms: int, now_ms: int) -> lis
     wanted = alert.state in ON and alert.notify
     why = _kept_out(plan, alert, said_ms, now_ms) if wanted else None
     before = known is not None and known.wanted
-    book.put(Known(alert=alert, wanted=before or (wanted and why is not Why.SUPPRESSED_OLD), seen_ms=now_ms))
+    gravest = alert.severity if known is None else graver(known.worst, alert.severity)
+    wanted_ever = before or (wanted and why is not Why.SUPPRESSED_OLD)
+    book.put(Known(alert=alert, wanted=wanted_ever, seen_ms=now_ms, gravest=gravest))
     if not wanted:
         return []
     if why is not None:
@@ -54,8 +56,12 @@ def _join(book: Book, route: Route, alert: Alert) -> None:
         first = short_hash(route.name, labels, alert.alert_id, alert.sequence)
         group = Group(id=first, route=route.name, labels=labels)
     before = group.members.get(alert.alert_id)
-    severity = alert.severity if before is None else graver(before.wanted, alert.severity)
-    member = Member(wanted=severity, told=None if before is None else before.told)
+    if before is None:
+        member = Member(wanted=alert.severity)
+    elif before.wanted == (severity := graver(before.wanted, alert.severity)):
+        member = before
+    else:
+        member = Member(wanted=severity, told=before.told)
     book.put(msgspec.structs.replace(group, members={**group.members, alert.alert_id: member}))
 
 

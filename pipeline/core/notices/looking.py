@@ -56,7 +56,7 @@ def look_at(group: Group, alerts: Mapping[str, Known], muting: Muting) -> Look:
             else:
                 look.ended.append(known.alert)
             continue
-        mute = muting.of(known.alert)
+        mute = muting.of(known.alert) or muting.lasting(member)
         if member.told is not None:
             look.standing.append(known.alert)
             if mute is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from pipeline.core.notices.groups import Known
+from pipeline.core.notices.causes import echo_ms, says_no_more
+from pipeline.core.notices.groups import Known, Member
 from pipeline.core.notices.matching import fits, value_of
 from pipeline.core.notices.orders import Orders
 from pipeline.core.notices.plan import Inhibition, Plan
@@ -28,8 +29,9 @@ class Muting:
         silences = [one for one in orders.silences.values() if one.holds(now_ms)]
         self._silences = sorted(silences, key=lambda one: (-one.ends_ms, one.id))  # the one that holds longest is told
         self._windows = [one for one in plan.windows if one.holds(now_ms)]
-        firing = [known.alert for known in alerts if known.on and known.wanted]
-        self._hiding = [(rule, _sources(rule, firing)) for rule in plan.inhibitions]
+        self._now_ms = now_ms
+        told = sorted((one for one in alerts if one.wanted), key=lambda one: (one.alert.started_ms, one.alert.alert_id))
+        self._hiding = [(rule, _sources(rule, told)) for rule in plan.inhibitions]
 
     def of(self, alert: Alert) -> Mute | None:
         """Return why people are not told of an alert, None if they are."""
@@ -39,10 +41,29 @@ class Muting:
         if (quiet := self._found[key]) is not None:
             return quiet
         for rule, sources in self._hiding:
-            source = sources.get(_values(rule, alert))
-            if source not in (None, alert.alert_id) and fits(rule.hides, alert) and not fits(rule.when, alert):
-                return Mute(Why.INHIBITED_BY, f"{rule.name}: {source}")
+            if not (found := sources.get(_values(rule, alert))) or not fits(rule.hides, alert):
+                continue
+            if (by := self._hidden_by(rule, found, alert)) is not None:
+                return by
         return None
+
+    def lasting(self, member: Member) -> Mute | None:
+        """Return what hides an alert for a while although the one that hid it ended."""
+        held = member.held
+        if held is None or held.why is not Why.INHIBITED_BY or (held.until_ms or 0) <= self._now_ms:
+            return None
+        return held
+
+    def _hidden_by(self, rule: Inhibition, sources: Sequence[Known], alert: Alert) -> Mute | None:
+        """Return what hides an alert: the oldest that fires, else the oldest that is not yet past."""
+        if not rule.longer_windows:
+            return None if fits(rule.when, alert) else _hidden(rule, sources[0])
+        hiding = [one for one in sources if says_no_more(alert, one)]
+        firing = next((one for one in hiding if one.on), None)
+        if firing is not None:
+            return _hidden(rule, firing)
+        ends = [(one.seen_ms + echo_ms(alert, one.alert), one) for one in hiding]
+        return next((_hidden(rule, one, end_ms) for end_ms, one in ends if end_ms > self._now_ms), None)
 
     def _quiet(self, alert: Alert) -> Mute | None:
         for silence in self._silences:
@@ -54,11 +75,24 @@ class Muting:
         return None
 
 
+def _hidden(rule: Inhibition, by: Known, until_ms: int | None = None) -> Mute:
+    return Mute(Why.INHIBITED_BY, f"{rule.name}: {by.alert.alert_id}", until_ms=until_ms)
+
+
 def _values(rule: Inhibition, alert: Alert) -> tuple[str, ...]:
     return tuple(value_of(alert, name) for name in rule.equal)
 
 
-def _sources(rule: Inhibition, firing: list[Alert]) -> dict[tuple[str, ...], str]:
-    """Return the alert that hides others, by the values that they have in common with it: of several the oldest."""
-    oldest_last = sorted(firing, key=lambda one: (one.started_ms, one.alert_id), reverse=True)
-    return {_values(rule, alert): alert.alert_id for alert in oldest_last if fits(rule.when, alert)}
+def _sources(rule: Inhibition, told: Sequence[Known]) -> dict[tuple[str, ...], list[Known]]:
+    """Return the alerts that hide others, oldest first, by the values that they have in common with them."""
+    if not rule.longer_windows:
+        return _by_values(rule, (one for one in told if one.on and fits(rule.when, one.alert)))
+    several = {values: some for values, some in _by_values(rule, told).items() if len(some) > 1}
+    return {values: [one for one in some if fits(rule.when, one.alert)] for values, some in several.items()}
+
+
+def _by_values(rule: Inhibition, told: Iterable[Known]) -> dict[tuple[str, ...], list[Known]]:
+    found: dict[tuple[str, ...], list[Known]] = {}
+    for known in told:
+        found.setdefault(_values(rule, known.alert), []).append(known)
+    return found

@@ -36,12 +36,17 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inhibition(msgspec.Struct, frozen=True, kw_only=True):
-    """While an alert fires that fits `when`, nobody is told of those that fit `hides` and are `equal` to it."""
+    """While an alert fires that fits `when`, nobody is told of those that fit `hides` and are `equal` to it.
+
+    `longer_windows`: of them only those over a longer window that are no graver than it was; and for as long as what it
+    told of may be in that window. Without it those that fit `when` are told themselves.
+    """
 
     name: str
     when: tuple[Matcher, ...]
     hides: tuple[Matcher, ...]
     equal: tuple[str, ...] = ("series",)
+    longer_windows: bool = False
 
 
 CRITICAL_HIDES_MILDER = Inhibition(
@@ -51,6 +56,16 @@ CRITICAL_HIDES_MILDER = Inhibition(
 )
 
 
+SHORT_HIDES_LONG = Inhibition(
+    name="short-hides-long",
+    when=(Matcher("rule_type", ("error_*", "errors_*", "success_rate", "burn_rate", "response_time", "slow_*")),),
+    hides=(),
+    equal=("series", "rule_type"),
+    longer_windows=True,
+)
+DEFAULT_INHIBITIONS = (CRITICAL_HIDES_MILDER, SHORT_HIDES_LONG)
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides who is told.
 
@@ -58,7 +73,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     routes: tuple[Route, ...] = ()
-    inhibitions: tuple[Inhibition, ...] = (CRITICAL_HIDES_MILDER,)
+    inhibitions: tuple[Inhibition, ...] = DEFAULT_INHIBITIONS
     windows: tuple[MaintenanceWindow, ...] = ()
     old_after_ms: int = HOUR_MS
 
