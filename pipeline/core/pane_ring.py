@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.core.block import NO_MIN_US, Int64s
 from pipeline.core.merge import no_extremes, widen
 from pipeline.core.pane_store import PaneStore, Share
+from pipeline.core.sums import capacity_for
 
 
 class PaneRing:
@@ -69,7 +70,7 @@ class PaneRing:
     def _reserve(self, rows: int) -> None:
         held = len(self._calls)
         if rows > held:
-            more = max(rows, 2 * held, 16) - held
+            more = capacity_for(rows, held) - held
             self._calls = np.concatenate((self._calls, np.zeros((more, self._panes), np.int64)))
             empty = np.empty((more, 2, self._panes), np.int64)
             empty[:, 0], empty[:, 1] = NO_MIN_US, -1

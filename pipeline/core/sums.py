@@ -19,6 +19,11 @@ _FIRST_ROWS = 16
 _FIRST_CODES = 4
 
 
+def capacity_for(rows: int, held: int) -> int:
+    """Return for how many rows to make room where there is some for `held`: a quarter more, as rows are wide."""
+    return max(-(-rows // _FIRST_ROWS) * _FIRST_ROWS, held + held // 4)
+
+
 class StatusColumns:
     """Which column a status code has in every `Sums` that shares this; given out in order of appearance."""
 
@@ -78,10 +83,10 @@ class Sums:
         self.status[:, : status.shape[1]] += status
 
     def reserve(self, rows: int) -> None:
-        """Make room for so many rows and for every status code known by now; capacity doubles."""
+        """Make room for so many rows and for every status code known by now."""
         capacity, codes = self.scalars.shape[0], self.status.shape[1]
         if rows > capacity:
-            capacity = max(rows, 2 * capacity, _FIRST_ROWS)
+            capacity = capacity_for(rows, capacity)
             self.scalars, self.hist = _taller(self.scalars, capacity), _taller(self.hist, capacity)
             self.status = _taller(self.status, capacity)
         if len(self.columns.codes) > codes:
