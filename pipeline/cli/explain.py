@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from pipeline.cli.configuration import load, resolve
 from pipeline.cli.console import out, print_json, warn
+from pipeline.cli.explain_evidence import evidence_story, read_evidence
 from pipeline.cli.explain_query import read_alert, read_around, read_last_change, read_samples, read_windows
 from pipeline.cli.explain_story import alert_story, moment_story
 from pipeline.cli.history import history
@@ -67,12 +68,14 @@ def series_of(label: str) -> Series:
 def _of_alert(settings: Settings, alert_id: str) -> dict[str, Any]:
     with history(settings) as client:
         told, samples = read_alert(client, alert_id), read_samples(client, alert_id)
+        evidence = read_evidence(client, told, settings.slow_threshold_ms)
     if not told:
         raise FatalError(
             f"The history has no alert {alert_id!r}. `pipeline alerts --all --json` shows each one's alert_id; it "
             "lands a second or two after it was raised."
         )
-    return {"story": alert_story(told, samples), "decisions": told, "sample_events": samples}
+    story = [*alert_story(told, samples), *evidence_story(evidence)]
+    return {"story": story, "decisions": told, "sample_events": samples, "evidence": evidence}
 
 
 def _rules_now(settings: Settings) -> list[Rule]:

@@ -28,11 +28,26 @@ pytestmark = pytest.mark.stack
 def published(cli: Cli) -> str:
     """A service of which `much` has 40 calls, 20 of them failed, and `little` has 5, all failed."""
     service = f"s{uuid.uuid4().hex[:10]}"
-    much = [operation(service, number, success=number % 2 == 0, environment=service) for number in range(40)]
+    much = [
+        operation(service, number, success=number % 2 == 0, environment=service, version=f"v{number % 4}")
+        for number in range(40)
+    ]
     little = [
         operation(service, 100 + number, success=False, operation="little", environment=service) for number in range(5)
     ]
-    done = cli.run("publish", "-", stdin=lines(*much, *little))
+    broken = {"type": "error", "severity": "error", "error_type": "Broken", "service": service, "environment": service}
+    now_ms = time.time_ns() // 1_000_000
+    errors = [
+        {
+            **broken,
+            "event_id": f"{service}-e{number}",
+            "operation": "work",
+            "timestamp_ms": now_ms,
+            "message": f"n {number}",
+        }
+        for number in range(7)
+    ]
+    done = cli.run("publish", "-", stdin=lines(*much, *little, *errors))
     assert done.returncode == 0, done.stderr
     return service
 
@@ -70,12 +85,28 @@ def test_an_alert_shows_some_of_the_calls_that_failed(cli: Cli, published: str) 
     failed = {f"{published}-{number}" for number in range(1, 40, 2)}
     assert len(alert["sample_events"]) == 3
     assert {one["event_id"] for one in alert["sample_events"]} <= failed
-    assert alert["sample_events"][0]["message"].endswith(" ms, failed")
+    assert " ms, failed, version v" in alert["sample_events"][0]["message"]
     told = eventually(lambda: cli.json("explain", alert["alert_id"]), lambda found: bool(found["sample_events"]))
     assert told["sample_events"] == alert["sample_events"]
-    assert [line.split(" event ")[1].split(":")[0] for line in told["story"][-3:]] == [
-        one["event_id"] for one in alert["sample_events"]
+    shown = [line.split(" event ")[1].split(":")[0] for line in told["story"] if " event " in line]
+    assert shown == [one["event_id"] for one in alert["sample_events"]]
+
+
+def test_what_stands_out_among_the_failed_calls_is_told(cli: Cli, published: str) -> None:
+    (row,) = eventually(lambda: decided(cli, published, "BREACH"), bool)
+    told = eventually(
+        lambda: cli.json("explain", str(row["alert_id"])), lambda found: len(found["evidence"]["causes"]) == 1
+    )
+    assert [(one["name"], one["value"], one["bad"], one["calls"]) for one in told["evidence"]["values"]] == [
+        ("version", "v1", 10, 10),
+        ("version", "v3", 10, 10),
     ]
+    assert (
+        "version v1 stands out: 50.0 % of the 20 failed calls in that window, and 25.0 % of all calls." in told["story"]
+    )
+    last = told["story"][-1]
+    assert last.startswith("Broken came 7 times in that window: n ")
+    assert "(new, first seen 20" in last
 
 
 def test_an_alert_that_did_not_fire_is_told_with_why(cli: Cli, published: str) -> None:
