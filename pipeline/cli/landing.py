@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from pipeline.cli.progress import Progress, progress_of
 from pipeline.core.window_config import decode_state
 from pipeline.epochs import with_known_epochs
 from pipeline.history.cut import NEVER_MS, Cut
 from pipeline.lander.kafka_clients import group_of
+from pipeline.progress import Progress, progress_of
 from pipeline.settings import Settings
 from pipeline.topics import RECORD_BYTES, topics_of
 

@@ -16,10 +16,10 @@ from aiokafka.structs import OffsetAndMetadata
 from pipeline.cli.configuration import load, resolve
 from pipeline.cli.console import print_json, say
 from pipeline.cli.group_offsets import Committed, committed_by, members_of
-from pipeline.cli.topic_reader import unreachable
 from pipeline.epochs import KEY, Epochs, encoded, known_epochs, remade
 from pipeline.errors import FatalError
 from pipeline.kafka_answers import refuse_failed_answers
+from pipeline.progress import unreachable
 from pipeline.settings import Settings
 from pipeline.topic_admin import ensure_topics
 from pipeline.topic_ids import topic_ids

@@ -15,10 +15,10 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from pipeline.cli.topic_reader import unreachable
 from pipeline.decode.ledger_header import Numbering
 from pipeline.decode.line import parse_line
 from pipeline.errors import FatalError, RejectedEvent
+from pipeline.progress import unreachable
 from pipeline.settings import Settings
 from pipeline.topics import RECORD_BYTES, topics_of
 

@@ -13,9 +13,9 @@ from pipeline.cli.configuration import load, resolve
 from pipeline.cli.console import complain, err, out, print_json, say
 from pipeline.cli.figures import count
 from pipeline.cli.log_count import InLog, count_log
-from pipeline.cli.progress import progress_of
 from pipeline.cli.reckoning import Reckoning, reckoning, settled
 from pipeline.cli.reckoning_table import facts, reckoning_table
+from pipeline.progress import progress_of
 from pipeline.settings import Settings
 
 

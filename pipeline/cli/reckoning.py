@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from pipeline.cli.history import history
-from pipeline.cli.progress import Counted, Progress, Reached, counted
+from pipeline.progress import Counted, Progress, Reached, counted
 from pipeline.settings import Settings
 
 _POLL_SECONDS = 0.5

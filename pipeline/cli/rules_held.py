@@ -7,10 +7,10 @@ import os
 from collections.abc import Mapping
 
 from pipeline.cli.configuration import resolve
-from pipeline.cli.topic_reader import unreachable
 from pipeline.core.rule_orders import RuleOrders
 from pipeline.errors import FatalError
 from pipeline.kept_windows import kept_windows
+from pipeline.progress import unreachable
 from pipeline.rule_control import read_rule_orders
 from pipeline.rules_changes import BelowControl
 from pipeline.rules_file import load_written

@@ -10,10 +10,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from pipeline.cli.checkup import Checkup, note, ok, wrong
 from pipeline.cli.figures import count
 from pipeline.cli.history import said
-from pipeline.cli.progress import Progress, lag_by_group, progress_of
 from pipeline.clickhouse_client import connect, parse_address
 from pipeline.errors import FatalError
 from pipeline.lander.migration_files import read_migrations
+from pipeline.progress import Progress, lag_by_group, progress_of
 from pipeline.settings import Settings
 from pipeline.topic_admin import TopicState, describe_topics
 from pipeline.topics import TopicSpec, specs

@@ -6,10 +6,9 @@ import asyncio
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from pipeline.cli.progress import Progress, progress_of
-from pipeline.cli.topic_reader import unreachable
 from pipeline.errors import FatalError
 from pipeline.lander.kafka_clients import group_of
+from pipeline.progress import Progress, progress_of, unreachable
 from pipeline.settings import Settings
 from pipeline.topics import RECORD_BYTES, topics_of
 

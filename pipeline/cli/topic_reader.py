@@ -10,12 +10,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 
 from pipeline.errors import FatalError
+from pipeline.progress import REQUEST_MS, unreachable
 from pipeline.settings import Settings
 from pipeline.topics import RECORD_BYTES
 
 _POLL_MS = 500
-REQUEST_MS = 30_000
-"""So long a broker under load may take over an answer; one that is not there at all is known at once."""
 
 
 class Read(NamedTuple):
@@ -66,14 +65,6 @@ async def go_to_end(consumer: AIOKafkaConsumer) -> None:
     """
     for partition, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
         consumer.seek(partition, end)
-
-
-def unreachable(settings: Settings) -> FatalError:
-    """Return the error for a Kafka that does not answer."""
-    return FatalError(
-        f"Kafka does not answer at {settings.kafka}. Is it running, and is PIPELINE_KAFKA right? "
-        "`pipeline doctor` looks further."
-    )
 
 
 async def read_all(settings: Settings, topic: str) -> AsyncIterator[Read]:

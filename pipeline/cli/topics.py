@@ -12,7 +12,7 @@ from rich.table import Table
 from pipeline.cli.configuration import load, resolve
 from pipeline.cli.console import out, print_json
 from pipeline.cli.figures import count
-from pipeline.cli.topic_reader import unreachable
+from pipeline.progress import unreachable
 from pipeline.settings import Settings
 from pipeline.topic_admin import TopicState, describe_topics
 

@@ -31,6 +31,7 @@ routes:
     group_by: [service, operation, rule]
     group_wait: 2s
     group_interval: 5s
+watch: false
 """
 
 

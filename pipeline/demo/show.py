@@ -9,7 +9,6 @@ import msgspec
 from rich.console import Console
 from rich.live import Live
 
-from pipeline.cli.progress import Progress, counted, progress_of
 from pipeline.cli.reckoning import Reckoning, Totals, lag, reckoning, settled
 from pipeline.cli.topic_reader import as_read, go_to_end, reader
 from pipeline.demo.chat import Chat
@@ -18,6 +17,7 @@ from pipeline.demo.plain import EVERY_SECONDS, print_alert, print_line
 from pipeline.demo.producer import DemoProducers
 from pipeline.demo.view import Counts, Header, Scene, screen
 from pipeline.lander.preparing import prepare_history
+from pipeline.progress import Progress, counted, progress_of
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from pipeline.up.notices import Notices

@@ -20,7 +20,7 @@ from pipeline.core.notices.book import Book, Record, decode_record, encode_recor
 from pipeline.errors import FatalError
 from pipeline.settings import Settings
 from pipeline.topics import RECORD_BYTES, topics_of
-from schemas.structs import AlertDecision, encode
+from schemas.structs import Alert, AlertDecision, encode
 
 _TRANSACTION_MS = 15_000
 _TAKEN_OVER = b"taken-over"
@@ -38,6 +38,7 @@ class Journal:
     def __init__(self, settings: Settings) -> None:
         self._topic = topics_of(settings).notifications
         self._decisions = topics_of(settings).decisions
+        self._alerts = topics_of(settings).alerts
         self._group = group_of(settings)
         self._producer = AIOKafkaProducer(
             bootstrap_servers=settings.kafka,
@@ -59,13 +60,15 @@ class Journal:
         changes: Mapping[str, Record | None],
         offsets: Mapping[TopicPartition, int],
         decisions: Sequence[AlertDecision] = (),
+        alerts: Sequence[Alert] = (),
     ) -> None:
-        """Write changes, what has been read and what was decided, all or nothing; returns when it is committed."""
+        """Write changes, what has been read, what was decided and what was raised, all or nothing; then return."""
         async with self._producer.transaction():
             records = [
                 (self._topic, key.encode(), None if record is None else encode_record(record), 0)
                 for key, record in changes.items()
             ] + [(self._decisions, one.decision_id.encode(), encode(one), None) for one in decisions]
+            records += [(self._alerts, one.series.encode(), encode(one), None) for one in alerts]
             sent = [
                 await self._producer.send(topic, value, key=key, partition=partition)
                 for topic, key, value, partition in records

@@ -12,16 +12,18 @@ from ruamel.yaml.comments import CommentedMap
 
 from pipeline.core.notices.maintenance import DAYS, MaintenanceWindow
 from pipeline.core.notices.plan import DEFAULT_GROUP_BY, DEFAULT_INHIBITIONS, HOUR_MS, Inhibition, Plan, Route
+from pipeline.core.notices.self_watch import WatchLimits
 from pipeline.errors import FatalError
 from pipeline.notifier.channels.config import ChannelConfig
 from pipeline.notifier.channels_section import read_channel
+from pipeline.notifier.self_section import Heartbeat, read_heartbeat, read_watch
 from pipeline.notifier.yaml_fields import Fields, words
 from pipeline.rules_values import duration_ms, flag, long_duration_ms, rule_name
 from pipeline.rules_words import Problem, describe
 from pipeline.yaml_file import YamlFileError, parse_yaml
 
 WHAT = "notifications file"
-_SECTIONS = ("channels", "routes", "inhibit", "maintenance", "old_after")
+_SECTIONS = ("channels", "routes", "inhibit", "maintenance", "old_after", "heartbeat", "watch")
 _ROUTE = (
     *("name", "match", "channels", "continue", "group_by"),
     *("group_wait", "critical_wait", "group_interval", "repeat_interval"),
@@ -36,6 +38,8 @@ class Notifications:
 
     plan: Plan
     channels: tuple[ChannelConfig, ...]
+    heartbeat: Heartbeat | None = None
+    watch: WatchLimits | None = None  # None: nobody watches the pipeline itself
 
 
 def load_notifications(path: Path) -> Notifications:
@@ -58,15 +62,17 @@ def parse_notifications(text: str, file: str) -> Notifications:
     top.need("channels", "[{name: chat, type: slack, url_env: SLACK_URL}]")
     listed = _named(top, "channels", "a mapping with name and type")
     channels = tuple(entry for entry in map(read_channel, listed) if entry is not None)
+    heartbeat = read_heartbeat(top, channels)
     plan = Plan(
-        routes=_routes(top, [str(fields.mapping.get("name")) for fields in listed]),
+        routes=_routes(top, [str(fields.mapping.get("name")) for fields in listed], heartbeat),
         inhibitions=_inhibitions(top),
         windows=tuple(_window(fields) for fields in _named(top, "maintenance", "a mapping with name, from, to, zone")),
         old_after_ms=top.take("old_after", long_duration_ms, HOUR_MS),
     )
+    watch = read_watch(top)
     if problems:
         raise YamlFileError(file, problems, WHAT)
-    return Notifications(plan, channels)
+    return Notifications(plan, channels, heartbeat, watch)
 
 
 def _named(top: Fields, section: str, example: str) -> list[Fields]:
@@ -80,10 +86,11 @@ def _named(top: Fields, section: str, example: str) -> list[Fields]:
     return found
 
 
-def _routes(top: Fields, channels: Sequence[str]) -> tuple[Route, ...]:
-    """Return the routes; without any, everything goes to every channel."""
+def _routes(top: Fields, channels: Sequence[str], heartbeat: Heartbeat | None) -> tuple[Route, ...]:
+    """Return the routes; without any, everything goes to every channel but that of the heartbeat."""
     if "routes" not in top:
-        return (Route(name="everything", channels=tuple(channels)),)
+        told = tuple(name for name in channels if heartbeat is None or name != heartbeat.channel)
+        return (Route(name="everything", channels=told),)
     return tuple(
         _route(fields, channels) for fields in _named(top, "routes", "a mapping with name, channels and match")
     )

@@ -18,6 +18,7 @@ from pipeline.notifier.making import made_channels
 from pipeline.notifier.notifications_file import Notifications, load_notifications
 from pipeline.notifier.orders_topic import OrdersTopic
 from pipeline.notifier.ownership import OldestTakesAll, Ownership
+from pipeline.notifier.self_care import SelfCare
 from pipeline.notifier.session import Session, Told
 from pipeline.settings import Settings
 from pipeline.topic_admin import ensure_topics, wait_for_kafka
@@ -92,7 +93,8 @@ async def _one_session(
         await journal.start()
         await orders.start()
         book = await read_book(settings)
-        session = Session(notifications.plan, channels, consumer, journal, book, orders)
+        care = SelfCare(settings, notifications, book)
+        session = Session(notifications.plan, channels, consumer, journal, book, orders, care)
         patience_s = min(settings.stop_seconds / 4, _PATIENCE_SECONDS)
         await session.run(leave, patience_s)
     finally:

@@ -11,7 +11,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline.core.notices.book import Book
-from pipeline.core.notices.decisions import decisions_of, held_in_lane
+from pipeline.core.notices.decisions import decision_on, decisions_of, held_in_lane
 from pipeline.core.notices.delivery import Delivery
 from pipeline.core.notices.intake import reroute, take
 from pipeline.core.notices.plan import Plan
@@ -20,6 +20,7 @@ from pipeline.core.notices.suppression import Suppression, Why
 from pipeline.notifier.journal import Journal
 from pipeline.notifier.message import Channel
 from pipeline.notifier.orders_topic import OrdersTopic
+from pipeline.notifier.self_care import SelfCare
 from pipeline.notifier.sender import ChannelLimits, Sender, now_ms
 from schemas.structs import Alert, decode
 
@@ -53,12 +54,15 @@ class Session:
         journal: Journal,
         book: Book,
         orders: OrdersTopic,
+        care: SelfCare,
     ) -> None:
         self._plan = plan
         self._consumer = consumer
         self._journal = journal
         self._book = book
         self._orders = orders
+        self._care = care
+        self._own: list[Alert] = []  # about the pipeline itself, not written down yet
         self._rounds = Rounds(book, plan, orders.orders)
         self._held_back: list[Suppression] = []  # not written down yet
         self._reports: list[tuple[Delivery, asyncio.Future[None]]] = []
@@ -75,19 +79,20 @@ class Session:
         reroute(self._book, self._plan)
         self._send_again()
         tasks = [asyncio.create_task(sender.run()) for sender in self._senders.values()]
+        care = asyncio.create_task(self._care.run())
         self._hand_out(self._book.waiting())
         log.info("notifying of %s", ", ".join(self._senders) or "nobody")
         try:
             while not leave():
                 await self._step()
-                for task in tasks:
+                for task in (*tasks, care):
                     if task.done():
                         task.result()
             await self._finish(tasks, patience_s)
         finally:
-            for task in tasks:
+            for task in (*tasks, care):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, care, return_exceptions=True)
 
     async def _go_to_committed(self) -> None:
         """Go on where the last owner's transactions end: what this consumer fetched before may have passed that."""
@@ -110,6 +115,9 @@ class Session:
         if await self._orders.poll():
             self._send_again()
         if await self._has_read_everything():
+            for alert in self._care.judge():
+                self._own.append(alert)
+                self._held_back += take(self._book, self._plan, alert, at_ms, at_ms)
             self._held_back += self._rounds_at(at_ms)
         await self._write(at_ms)
 
@@ -133,9 +141,11 @@ class Session:
             self._put(delivery, at_ms)
         changes = self._book.take_changes()
         held_back, self._held_back = self._held_back, []
+        own, self._own = self._own, []
         if changes or held_back or (self._read and at_ms - self._committed_ms >= _COMMIT_MS):
             offsets, self._read = self._read, {}
-            await self._journal.write(changes, offsets, [record for one in held_back for record in decisions_of(one)])
+            decisions = [record for one in held_back for record in decisions_of(one)]
+            await self._journal.write(changes, offsets, [*map(decision_on, own), *decisions], own)
             self._committed_ms = at_ms
         for _, written in reports:
             if not written.done():

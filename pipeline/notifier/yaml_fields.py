@@ -21,6 +21,15 @@ class Fields(YamlMapping):
         inner = Fields(found, self.line, self.problems)
         return tuple(Matcher(str(name), inner.take(name, globs, ("*",))) for name in found)
 
+    def inner(self, key: str, example: str) -> Fields | None:
+        """Return the mapping under a key; None where it is absent, or none."""
+        found = self.mapping.get(key)
+        if isinstance(found, CommentedMap):
+            return Fields(found, int(self.mapping.lc.key(key)[0]) + 1, self.problems)
+        if key in self:
+            self.problem(key, f"{key}: found {describe(found)}; allowed: {example}")
+        return None
+
     def each(self, key: str, example: str) -> list[Fields]:
         """Return the mappings in the list under a key."""
         items = self.mapping.get(key, CommentedSeq())

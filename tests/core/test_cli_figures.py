@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.cli.figures import NOTHING, duration, measured, percent, rate, size, sparkline
 from pipeline.cli.log_count import events_in
-from pipeline.cli.progress import Counted
 from pipeline.cli.reckoning import Stored, Totals, reckoning
+from pipeline.progress import Counted
 from pipeline.up.bounded_log import KEPT, BoundedLog
 
 

@@ -54,6 +54,7 @@ PARTS = (
         "notifier",
         "rehearsal",
         "backtest",
+        "progress",
     }
 )
 
@@ -70,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clickhouse_client": {"errors", "settings"},
     "compacted": {"settings"},
     "kept_windows": {"settings", "core"},
+    "progress": {"errors", "settings", "topics", "kafka_answers", "core", "evaluator"},
     "rule_control": {"errors", "settings", "topics", "topic_admin", "compacted", "core"},
     "schemas": set(),
     "core": {"errors", "schemas"},  # of the schemas only those that are pure
@@ -81,7 +83,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lander": SHELL,
     "dead": SHELL | {"lander"},
     "history": SHELL | {"lander"},
-    "notifier": SHELL | RULES_FILE,
+    "notifier": SHELL | RULES_FILE | {"progress"},
     "rehearsal": SHELL | RULES_FILE | {"aggregator"},
     "backtest": SHELL | {"history"},
     "embedded": FOUNDATION,

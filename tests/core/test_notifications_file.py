@@ -9,9 +9,11 @@ import pytest
 from pipeline.core.notices.maintenance import MaintenanceWindow
 from pipeline.core.notices.matching import Matcher
 from pipeline.core.notices.plan import DEFAULT_INHIBITIONS, Inhibition, Route
+from pipeline.core.notices.self_watch import WatchLimits
 from pipeline.errors import FatalError
 from pipeline.notifier.channels.config import SlackConfig, WebhookConfig
 from pipeline.notifier.notifications_file import Notifications, load_notifications, parse_notifications
+from pipeline.notifier.self_section import Heartbeat
 from pipeline.yaml_file import YamlFileError
 
 WHOLE = """\
@@ -169,3 +171,40 @@ def test_what_is_no_yaml_and_what_is_no_file_is_said_so(tmp_path: Path) -> None:
     assert mistakes("- a\n")[0].startswith("n.yaml:1: found a list; a notifications file has `channels:`")
     with pytest.raises(FatalError, match="can't be read"):
         load_notifications(tmp_path / "none.yaml")
+
+
+PLAIN = "channels: [{name: a, type: slack, url_env: A}, {name: b, type: webhook, url: 'https://x.example'}]\n"
+PAGER = "channels: [{name: a, type: slack, url_env: A}, {name: p, type: pagerduty, routing_key_env: P}]\n"
+
+
+def test_the_heartbeat_has_a_channel_of_its_own_that_gets_no_alerts_by_default() -> None:
+    found = read(PLAIN + "heartbeat: {channel: b, every: 30s}\n")
+    assert found.heartbeat == Heartbeat(channel="b", every_ms=30_000)
+    assert found.plan.routes == (Route(name="everything", channels=("a",)),)
+    assert read(PLAIN + "heartbeat: {channel: b}\n").heartbeat == Heartbeat(channel="b", every_ms=60_000)
+    assert read(PLAIN).heartbeat is None
+
+
+def test_what_is_borne_of_the_pipeline_itself() -> None:
+    assert read(PLAIN).watch == WatchLimits()
+    assert read(PLAIN + "watch: false\n").watch is None
+    assert read(PLAIN + "watch: {lag: 5, delay: 1m, dead_letters: 0, undelivered: 7}\n").watch == WatchLimits(
+        lag=5, delay_ms=60_000, dead_letters=0, undelivered=7
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (PLAIN + "heartbeat: {channel: c}\n", "n.yaml:2: channel: found 'c'; allowed: one channel of this file: a, b"),
+        (PAGER + "heartbeat: {channel: p}\n", "PagerDuty opens an incident for whatever it is sent"),
+        (PLAIN + "heartbeat: {every: 1m}\n", "n.yaml:2: "),
+        (PLAIN + "heartbeat: a\n", "allowed: a mapping such as {channel: dead-mans-switch, every: 1m}"),
+        (PLAIN + "heartbeat: {channel: b, every: 1s}\n", "10s or more, such as 1m"),
+        (PLAIN + "watch: {lags: 5}\n", "lags"),
+        (PLAIN + "watch: 5\n", "allowed: a mapping such as {lag: 100000, delay: 5m}, or false"),
+    ],
+)
+def test_a_mistake_about_the_pipeline_itself_has_its_line(text: str, mistake: str) -> None:
+    (line,) = [one for one in mistakes(text) if "n.yaml" in one]
+    assert mistake in line

@@ -13,9 +13,9 @@ import time
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from pipeline.cli.progress import progress_of
 from pipeline.lander.kafka_clients import METADATA_SECONDS
 from pipeline.lander.preparing import prepare_history
+from pipeline.progress import progress_of
 from pipeline.settings import Settings
 from pipeline.topic_admin import ensure_topics
 from pipeline.topics import topics_of

@@ -13,12 +13,12 @@ from aiokafka import AIOKafkaProducer
 from msgspec import structs
 
 from faults.facts import FinishedRun
-from pipeline.cli.progress import progress_of
 from pipeline.clickhouse_client import connect
 from pipeline.core.block import PackedBlock, pack, unpack
 from pipeline.core.closed_pane import ClosedPart, decode_closed, encode_closed
 from pipeline.core.records import LateEvents, Marks, Snapshot, decode, encode, encode_late
 from pipeline.lander.kafka_clients import group_of
+from pipeline.progress import progress_of
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from tests.faults.ledger import read_all

@@ -15,9 +15,9 @@ from aiokafka import AIOKafkaProducer
 
 from faults.facts import FinishedRun, ProducerAccount
 from faults.verdict.watch import Watch
-from pipeline.cli.progress import progress_of
 from pipeline.decode.ledger_header import Numbering
 from pipeline.lander.preparing import prepare_history
+from pipeline.progress import progress_of
 from pipeline.settings import Settings
 from pipeline.topic_admin import ensure_topics
 from pipeline.topics import Topics, topics_of

@@ -43,6 +43,7 @@ routes:
     critical_wait: 200ms
     group_wait: 200ms
     group_interval: 500ms
+watch: false
 """
 
 

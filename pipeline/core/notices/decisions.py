@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
+from pipeline.core.alert_reasons import Reason
 from pipeline.core.notices.delivery import Delivery
 from pipeline.core.notices.groups import short_hash
 from pipeline.core.notices.suppression import Mute, Suppression, Why
-from schemas.structs import AlertDecision
+from schemas.structs import Alert, AlertDecision
 
 
 def decisions_of(held: Suppression) -> Iterator[AlertDecision]:
@@ -19,35 +22,9 @@ def decisions_of(held: Suppression) -> Iterator[AlertDecision]:
     alert, mute = held.alert, held.mute
     for channel in held.channels or ("",):
         because = (mute.why, mute.by, mute.author, mute.until_ms, held.answer)
-        yield AlertDecision(
-            decision_id=short_hash("notifier", alert.alert_id, alert.sequence, channel, *because),
-            rule=alert.rule,
-            rule_type=alert.rule_type,
-            rule_version=alert.rule_version or "",
-            environment=alert.environment,
-            service=alert.service,
-            operation=alert.operation,
-            dimensions=alert.dimensions,
-            series=alert.series,
-            step_end_ms=alert.step_end_ms,
-            decided=alert.decided,
-            since_ms=alert.step_end_ms,
-            state=alert.state,
+        yield msgspec.structs.replace(
+            _about_alert(alert, short_hash("notifier", alert.alert_id, alert.sequence, channel, *because), mute.why),
             previous_state=alert.state,
-            severity=alert.severity,
-            alert_id=alert.alert_id,
-            sequence=alert.sequence,
-            reason=mute.why,
-            value=alert.value,
-            threshold=alert.threshold,
-            comparison=alert.comparison,
-            unit=alert.unit,
-            samples=alert.samples,
-            window=alert.window,
-            window_start_ms=alert.window_start_ms,
-            window_end_ms=alert.window_end_ms,
-            watermark_ms=alert.watermark_ms,
-            completeness=alert.completeness,
             channel=channel or None,
             held_by=mute.by or None,
             author=mute.author or None,
@@ -55,6 +32,46 @@ def decisions_of(held: Suppression) -> Iterator[AlertDecision]:
             answer=held.answer or None,
             held_ms=held.at_ms,
         )
+
+
+def decision_on(alert: Alert) -> AlertDecision:
+    """Return the record of why the notifier raised or ended an alert about the pipeline itself."""
+    reason = Reason.BREACH if alert.state == "firing" else Reason.RECOVERED
+    decision = _about_alert(alert, short_hash("watch", alert.alert_id, alert.sequence), reason)
+    return msgspec.structs.replace(decision, notice=alert.notify_reason)
+
+
+def _about_alert(alert: Alert, decision_id: str, reason: str) -> AlertDecision:
+    return AlertDecision(
+        decision_id=decision_id,
+        rule=alert.rule,
+        rule_type=alert.rule_type,
+        rule_version=alert.rule_version or "",
+        environment=alert.environment,
+        service=alert.service,
+        operation=alert.operation,
+        dimensions=alert.dimensions,
+        series=alert.series,
+        step_end_ms=alert.step_end_ms,
+        decided=alert.decided,
+        since_ms=alert.step_end_ms,
+        state=alert.state,
+        previous_state=alert.previous_state,
+        severity=alert.severity,
+        alert_id=alert.alert_id,
+        sequence=alert.sequence,
+        reason=reason,
+        value=alert.value,
+        threshold=alert.threshold,
+        comparison=alert.comparison,
+        unit=alert.unit,
+        samples=alert.samples,
+        window=alert.window,
+        window_start_ms=alert.window_start_ms,
+        window_end_ms=alert.window_end_ms,
+        watermark_ms=alert.watermark_ms,
+        completeness=alert.completeness,
+    )
 
 
 def held_in_lane(before: Delivery | None, delivery: Delivery, now_ms: int) -> Iterator[Suppression]:

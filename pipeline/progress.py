@@ -11,12 +11,15 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from pipeline.cli.topic_reader import REQUEST_MS, unreachable
 from pipeline.core.commit_state import CommitState
+from pipeline.errors import FatalError
 from pipeline.evaluator.commit import EvaluatorCommit
 from pipeline.kafka_answers import refuse_failed_answers
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
+
+REQUEST_MS = 30_000
+"""So long a broker under load may take over an answer; one that is not there at all is known at once."""
 
 _TRY_SECONDS = 20
 _metadata = msgspec.json.Decoder(CommitState | EvaluatorCommit)
@@ -142,6 +145,14 @@ def lag_by_group(reached: Iterable[Reached]) -> dict[str, int]:
     for one in reached:
         lags[one.group] = lags.get(one.group, 0) + one.lag
     return lags
+
+
+def unreachable(settings: Settings) -> FatalError:
+    """Return the error for a Kafka that does not answer."""
+    return FatalError(
+        f"Kafka does not answer at {settings.kafka}. Is it running, and is PIPELINE_KAFKA right? "
+        "`pipeline doctor` looks further."
+    )
 
 
 def _reached(group: str, tp: TopicPartition, committed: int, metadata: str, end: int) -> Reached:
