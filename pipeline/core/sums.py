@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.block import ADDITIVE, COLUMN, Block
-from pipeline.core.histogram import WIDTH
+from pipeline.core.bucket_sums import BucketSums
 
 Int64s = npt.NDArray[np.int64]
 T = TypeVar("T", bound=np.generic)
@@ -46,28 +46,33 @@ class Sums:
     """Sums by row; what is added can be subtracted again, exactly. Rows that were never added to are zero.
 
     - `scalars`: int64 (capacity, len(ADDITIVE))
-    - `hist`: (capacity, WIDTH), int32 until a row has more than 2**31 - 1 calls, then int64: half the memory, as a
-      bucket never counts more than its row's calls
+    - `buckets`: the latency histograms, int32 until a row has more than 2**31 - 1 calls, then int64: half the memory,
+      as a bucket never counts more than its row's calls
     - `status`: int64 (capacity, at least len(columns.codes))
     """
 
     def __init__(self, columns: StatusColumns) -> None:
         self.columns = columns
         self.scalars: Int64s = np.zeros((0, len(ADDITIVE)), np.int64)
-        self.hist: npt.NDArray[np.integer] = np.zeros((0, WIDTH), np.int32)
+        self.buckets = BucketSums()
         self.status: Int64s = np.zeros((0, _FIRST_CODES), np.int64)
+
+    @property
+    def hist(self) -> npt.NDArray[np.integer]:
+        """The histograms of all rows, (capacity, WIDTH), made anew."""
+        return self.buckets.dense(self.scalars.shape[0])
 
     def copy(self) -> Sums:
         """Return sums of their own with the same values."""
         twin = Sums(self.columns)
-        twin.scalars, twin.hist, twin.status = self.scalars.copy(), self.hist.copy(), self.status.copy()
+        twin.scalars, twin.buckets, twin.status = self.scalars.copy(), self.buckets.copy(), self.status.copy()
         return twin
 
     def taken(self, rows: Int64s) -> Sums:
         """Return sums of their own of some rows, in that order, and a row of zeros after them."""
         taken = Sums(self.columns)
-        taken.scalars, taken.hist = _taken(self.scalars, rows), _taken(self.hist, rows)
-        taken.status = _taken(self.status, rows)
+        taken.scalars, taken.status = _taken(self.scalars, rows), _taken(self.status, rows)
+        taken.buckets = self.buckets.taken(rows)
         return taken
 
     def add_whole(self, other: Sums) -> None:
@@ -75,10 +80,9 @@ class Sums:
         count, known = self.scalars.shape[0], len(self.columns.codes)
         self.reserve(count)
         self.scalars += other.scalars[:count]
-        most = int(self.scalars[:, _CALLS].max(initial=0))
-        if self.hist.dtype == np.int32 and (other.hist.dtype != np.int32 or most > _INT32_MAX):
-            self.hist = self.hist.astype(np.int64)
-        self.hist += other.hist[:count]
+        if not self.buckets.is_wide and (other.buckets.is_wide or self._most(slice(None)) > _INT32_MAX):
+            self.buckets.widen()
+        self.buckets.add_whole(other.buckets)
         status = other.status[:count, :known]
         self.status[:, : status.shape[1]] += status
 
@@ -87,8 +91,8 @@ class Sums:
         capacity, codes = self.scalars.shape[0], self.status.shape[1]
         if rows > capacity:
             capacity = capacity_for(rows, capacity)
-            self.scalars, self.hist = _taller(self.scalars, capacity), _taller(self.hist, capacity)
-            self.status = _taller(self.status, capacity)
+            self.scalars, self.status = _taller(self.scalars, capacity), _taller(self.status, capacity)
+            self.buckets.reserve(capacity)
         if len(self.columns.codes) > codes:
             wider = np.zeros((capacity, max(len(self.columns.codes), 2 * codes)), np.int64)
             wider[:, :codes] = self.status
@@ -102,8 +106,7 @@ class Sums:
         self.reserve(int(rows.max()) + 1)
         np.add.at(self.scalars, rows, sign * block.scalars)
         self._fit(rows)
-        places = rows[block.hist_rows()] * WIDTH + (block.hist_index.astype(np.int64) + 1)
-        np.add.at(self.hist.reshape(-1), places, (sign * block.hist_count).astype(self.hist.dtype))
+        self.buckets.add(rows[block.hist_rows()], block.hist_index.astype(np.int64) + 1, sign * block.hist_count)
         places = rows[block.status_rows()] * self.status.shape[1] + status_columns
         np.add.at(self.status.reshape(-1), places, sign * block.status_count)
 
@@ -115,19 +118,18 @@ class Sums:
         self.reserve(int(rows.max()) + 1)
         np.add.at(self.scalars, rows, sign * other.scalars[:count])
         self._fit(rows)
-        hist, add = other.hist[:count].astype(self.hist.dtype, copy=False), np.add if sign > 0 else np.subtract
-        if np.unique(rows).size == count:
-            self.hist[rows] = add(self.hist[rows], hist)
-        else:
-            add.at(self.hist, rows, hist)
+        self.buckets.add_rows(rows, other.buckets, sign)
         known = len(self.columns.codes)
         padded = np.zeros((count, self.status.shape[1]), np.int64)
         padded[:, : min(known, other.status.shape[1])] = other.status[:count, :known]
         np.add.at(self.status, rows, sign * padded)
 
     def _fit(self, rows: Int64s) -> None:
-        if self.hist.dtype == np.int32 and int(self.scalars[rows, _CALLS].max()) > _INT32_MAX:
-            self.hist = self.hist.astype(np.int64)
+        if not self.buckets.is_wide and self._most(rows) > _INT32_MAX:
+            self.buckets.widen()
+
+    def _most(self, rows: Int64s | slice) -> int:
+        return int(self.scalars[rows, _CALLS].max(initial=0))
 
 
 def _taken(values: npt.NDArray[T], rows: Int64s) -> npt.NDArray[T]:

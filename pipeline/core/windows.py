@@ -108,7 +108,7 @@ class Windows:
             start_ms=end_ms - size_ms,
             end_ms=end_ms,
             scalars=sums.scalars[:-1],
-            hist=sums.hist[:-1],
+            hist=sums.buckets.dense(rows.size),
             min_us=least,
             max_us=greatest,
             calls_newer=calls[:, panes - half :].sum(axis=1),

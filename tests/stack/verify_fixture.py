@@ -163,7 +163,7 @@ def places(differences: Iterable[Difference]) -> set[tuple[str, str, int, str]]:
     return {(one.what.value, one.series.label(), one.at_ms, one.where) for one in differences}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a stack that idles until the end of the session would cost the others time
 def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     cli = Cli(tmp_path_factory.mktemp("told"), {**free_ports(), **SETTINGS})
     up = Up(cli)
